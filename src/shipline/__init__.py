@@ -1,0 +1,1 @@
+"""shipline: from git push to the new container in service."""

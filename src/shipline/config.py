@@ -1,0 +1,196 @@
+"""The only reader of environment variables and config files.
+
+Everything a system keeps is in one data folder:
+
+    owner                 a random id; the label on every container this folder's programs start
+    config.toml           addresses and ports of the programs (written by `shipline up`, stays)
+    coordinator/          db.sqlite3, repositories/, traces/, artifacts/, admin-token,
+                          registry-token.crt, registry-token.key
+    registry/             config.yml, ca.crt, ca.key, tls.crt, tls.key, storage/
+    runner/               config.toml, docker/ (mounted into docker:dind)
+    aws/                  local-aws.sqlite3, ecr-token.key, ecr-token.pub, haproxy/, volumes/
+    run/                  up.json (what runs now), logs
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from shipline.errors import UsageError
+
+CONTAINER_DOMAIN = "shipline.internal"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.toml"
+
+    @property
+    def coordinator(self) -> Path:
+        return self.root / "coordinator"
+
+    @property
+    def registry(self) -> Path:
+        return self.root / "registry"
+
+    @property
+    def runner(self) -> Path:
+        return self.root / "runner"
+
+    @property
+    def aws(self) -> Path:
+        return self.root / "aws"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def admin_token(self) -> Path:
+        return self.coordinator / "admin-token"
+
+    @property
+    def registry_token_certificate(self) -> Path:
+        """The certificate with which the coordinator signs registry tokens; the registry trusts it."""
+        return self.coordinator / "registry-token.crt"
+
+    @property
+    def ecr_public_key(self) -> Path:
+        """The PEM public key of the JWTs that the local ECR gives out as passwords for user AWS."""
+        return self.aws / "ecr-token.pub"
+
+    def owner(self) -> str:
+        """The id of this folder, made at the first call."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        path = self.root / "owner"
+        try:
+            with path.open("x") as file:
+                file.write(secrets.token_hex(6))
+        except FileExistsError:
+            pass
+        return path.read_text().strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinator:
+    """`external_url` is for people and programs on this host; `container_url` for git, artifacts and the
+    registry's token service inside containers. `bind` are the addresses to listen on."""
+
+    port: int = 8080
+    bind: tuple[str, ...] = ("127.0.0.1",)
+    external_url: str = "http://127.0.0.1:8080"
+    container_url: str = "http://127.0.0.1:8080"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """`address` is the name in image references; `engine_address` where this host's engine reaches it;
+    `aliases` are further names of the same registry. No address: there is no registry."""
+
+    address: str = ""
+    engine_address: str = ""
+    aliases: tuple[str, ...] = ()
+    service: str = "shipline-registry"
+    issuer: str = "shipline"
+
+    def for_engine(self) -> dict[str, str]:
+        """Registry name in image references -> address for the engine."""
+        return dict.fromkeys((self.address, *self.aliases), self.engine_address) if self.address else {}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAws:
+    """`endpoint_url` is for clients on this host, `container_url` for those in containers."""
+
+    port: int = 4566
+    bind: tuple[str, ...] = ("127.0.0.1",)
+    endpoint_url: str = "http://127.0.0.1:4566"
+    container_url: str = "http://127.0.0.1:4566"
+    region: str = "us-east-1"
+    account_id: str = "123456789012"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    coordinator: Coordinator = field(default_factory=Coordinator)
+    registry: Registry = field(default_factory=Registry)
+    aws: LocalAws = field(default_factory=LocalAws)
+
+
+_SECTIONS = {"coordinator": Coordinator, "registry": Registry, "aws": LocalAws}
+
+
+def load(data: DataFolder) -> Config:
+    """Read `config.toml` of the data folder; without one, the defaults. Raises UsageError, naming the file
+    and the key, for anything that is not known or has the wrong type."""
+    if not data.config.exists():
+        return Config()
+    try:
+        document = tomllib.loads(data.config.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{data.config} is not valid TOML: {error}.") from error
+    unknown = set(document) - set(_SECTIONS)
+    if unknown:
+        raise UsageError(f"{data.config}: unknown section [{sorted(unknown)[0]}].")
+    return Config(**{name: _section(data.config, name, document.get(name, {})) for name in _SECTIONS})
+
+
+def save(data: DataFolder, config: Config) -> None:
+    """Write `config.toml`, all at once."""
+    lines = []
+    for name, values in asdict(config).items():
+        lines.append(f"[{name}]")
+        # JSON's strings, numbers and flat lists are TOML's too.
+        lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+        lines.append("")
+    data.root.mkdir(parents=True, exist_ok=True)
+    temporary = data.config.with_suffix(".new")
+    temporary.write_text("\n".join(lines))
+    temporary.replace(data.config)
+
+
+def _section(path: Path, name: str, values: Any) -> Any:
+    section = _SECTIONS[name]
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: [{name}] must be a section.")
+    known = {f.name: getattr(section(), f.name) for f in fields(section)}
+    kept: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise UsageError(f"{path}: [{name}] has no setting {key!r}.", hint=f"Known: {', '.join(known)}.")
+        read = tuple(value) if isinstance(value, list) else value
+        if type(read) is not type(known[key]):
+            raise UsageError(f"{path}: {key!r} in [{name}] must be like {known[key]!r}, not {value!r}.")
+        kept[key] = read
+    return section(**kept)
+
+
+def default_data_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """`$SHIPLINE_DATA`, else `$XDG_DATA_HOME/shipline`, else `~/.local/share/shipline`."""
+    if named := environ.get("SHIPLINE_DATA"):
+        return Path(named)
+    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "shipline"
+
+
+def default_cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where what may be kept between runs lies: an own engine's images. `$SHIPLINE_CACHE`, else
+    `$XDG_CACHE_HOME/shipline`, else `~/.cache/shipline`."""
+    if named := environ.get("SHIPLINE_CACHE"):
+        return Path(named)
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "shipline"
+
+
+def docker_host(environ: Mapping[str, str] = os.environ) -> str | None:
+    """What DOCKER_HOST says, if anything."""
+    return environ.get("DOCKER_HOST") or None

@@ -1,0 +1,1 @@
+"""PROGRAM: the customer. Sets up a project, pushes, watches, probes; by public interfaces only."""

@@ -1,0 +1,1 @@
+"""What every program needs of a Docker Engine: connect, labels, pull, reap. No decisions of theirs."""

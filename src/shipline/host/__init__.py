@@ -1,0 +1,1 @@
+"""What a fresh machine needs: an engine, images, the registry process."""

@@ -1,0 +1,1 @@
+"""The words everybody says: statuses, variables, images, what a pipeline consists of. Pure."""

@@ -1,0 +1,1 @@
+"""The life of a pipeline: given its jobs and the time, what changes next. Pure."""

@@ -1,0 +1,219 @@
+"""Messages of the GitLab Runner API v4, as JSON: what a runner asks for and what a coordinator hands out.
+
+Both sides use these models: the coordinator to build the job payload, the runner to read it. Members we do
+not know are ignored, absent and null members are normal (a server may be older or newer than we are).
+Source: `lib/api/ci/runner.rb` and `common/spec` of gitlab-runner 16-19, restated.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+TRACE_CHUNK_LIMIT = 1024 * 1024
+REQUEST_LIMIT = 32 * 1024
+
+
+def _list_or_empty(value: Any) -> Any:
+    return [] if value is None else value
+
+
+def _text_or_empty(value: Any) -> Any:
+    return "" if value is None else value
+
+
+Item = TypeVar("Item")
+ListOf = Annotated[list[Item], BeforeValidator(_list_or_empty)]
+Text = Annotated[str, BeforeValidator(_text_or_empty)]
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class JobVariable(Message):
+    key: str
+    value: Text = ""
+    public: bool = False
+    masked: bool = False
+    file: bool = False
+    raw: bool = False
+
+
+class JobImage(Message):
+    name: str
+    alias: str | None = None
+    entrypoint: list[str] | None = None
+    command: list[str] | None = None
+    variables: ListOf[JobVariable] = Field(default_factory=list)
+    pull_policy: ListOf[str] = Field(default_factory=list)
+
+
+class JobStep(Message):
+    """`timeout` in seconds."""
+
+    name: str
+    script: ListOf[str] = Field(default_factory=list)
+    timeout: int = 3600
+    when: str = "on_success"
+    allow_failure: bool = False
+
+
+class JobArtifact(Message):
+    name: Text = ""
+    untracked: bool = False
+    paths: ListOf[str] = Field(default_factory=list)
+    exclude: ListOf[str] = Field(default_factory=list)
+    when: Text = "on_success"
+    artifact_type: Text = "archive"
+    artifact_format: Text = "zip"
+    expire_in: Text = ""
+
+
+class JobCredentials(Message):
+    type: str
+    url: str
+    username: str
+    password: str = Field(repr=False)
+
+
+class ArtifactsFile(Message):
+    filename: str
+    size: int = 0
+
+
+class JobDependency(Message):
+    id: int
+    name: str
+    token: str = Field(repr=False)
+    artifacts_file: ArtifactsFile | None = None
+
+
+class GitInfo(Message):
+    """`ref_type` is branch or tag. `depth` 0 fetches everything."""
+
+    repo_url: str = Field(repr=False)
+    ref: str
+    sha: str
+    before_sha: Text = ""
+    ref_type: Text = "branch"
+    refspecs: ListOf[str] = Field(default_factory=list)
+    depth: int = 20
+    protected: bool | None = None
+    repo_object_format: Text = "sha1"
+
+
+class JobInfo(Message):
+    id: int | None = None
+    name: str
+    stage: Text = ""
+    pipeline_id: int = 0
+    project_id: int = 0
+    project_name: Text = ""
+    project_full_path: Text = ""
+    user_id: int | None = None
+
+
+class RunnerInfo(Message):
+    """`timeout` of the whole job in seconds."""
+
+    timeout: int = 3600
+
+
+class JobFeatures(Message):
+    trace_sections: bool = False
+    token_mask_prefixes: ListOf[str] = Field(default_factory=list)
+    failure_reasons: ListOf[str] = Field(default_factory=list)
+
+
+class JobPayload(Message):
+    """The answer 201 to POST /api/v4/jobs/request."""
+
+    id: int
+    token: str = Field(repr=False)
+    allow_git_fetch: bool = True
+    job_info: JobInfo
+    git_info: GitInfo
+    runner_info: RunnerInfo = RunnerInfo()
+    variables: ListOf[JobVariable] = Field(default_factory=list)
+    steps: ListOf[JobStep] = Field(default_factory=list)
+    image: JobImage | None = None
+    services: ListOf[JobImage] = Field(default_factory=list)
+    artifacts: ListOf[JobArtifact] = Field(default_factory=list)
+    credentials: ListOf[JobCredentials] = Field(default_factory=list)
+    dependencies: ListOf[JobDependency] = Field(default_factory=list)
+    features: JobFeatures = JobFeatures()
+
+
+class RunnerFeatures(Message):
+    """What a runner can do; each member a runner does not send counts as False."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    variables: bool = False
+    image: bool = False
+    services: bool = False
+    artifacts: bool = False
+    cache: bool = False
+    upload_multiple_artifacts: bool = False
+    upload_raw_artifacts: bool = False
+    refspecs: bool = False
+    masking: bool = False
+    raw_variables: bool = False
+    artifacts_exclude: bool = False
+    multi_build_steps: bool = False
+    return_exit_code: bool = False
+    trace_reset: bool = False
+    trace_checksum: bool = False
+    trace_size: bool = False
+    cancelable: bool = False
+    cancel_gracefully: bool = False
+    service_variables: bool = False
+    service_multiple_aliases: bool = False
+    two_phase_job_commit: bool = False
+
+
+class RunnerVersionInfo(Message):
+    name: Text = ""
+    version: Text = ""
+    revision: Text = ""
+    platform: Text = ""
+    architecture: Text = ""
+    executor: Text = ""
+    shell: Text = ""
+    features: RunnerFeatures = RunnerFeatures()
+
+
+class JobRequest(Message):
+    """POST /api/v4/jobs/request. `last_update` is the X-GitLab-Last-Update of the answer before."""
+
+    token: str = Field(repr=False)
+    system_id: Text = ""
+    last_update: Text = ""
+    info: RunnerVersionInfo = RunnerVersionInfo()
+
+
+class TraceOutput(Message):
+    """`checksum` is `crc32:` and 8 hex digits over all bytes of the log, `bytesize` their number."""
+
+    checksum: Text = ""
+    bytesize: int = 0
+
+
+class JobUpdate(Message):
+    """PUT /api/v4/jobs/:id. `state` is pending, running, success or failed."""
+
+    token: Text = Field(default="", repr=False)
+    state: Text = ""
+    failure_reason: Text = ""
+    checksum: Text = ""
+    output: TraceOutput | None = None
+    exit_code: int | None = None
+    info: RunnerVersionInfo | None = None
+
+
+class VerifyRequest(Message):
+    token: str = Field(repr=False)
+    system_id: Text = ""
+    info: RunnerVersionInfo = RunnerVersionInfo()

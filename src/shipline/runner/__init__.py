@@ -1,0 +1,1 @@
+"""PROGRAM: asks a coordinator for jobs and runs them in containers."""
