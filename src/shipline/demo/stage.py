@@ -27,7 +27,6 @@ from shipline.host.images import build_image, ensure_images
 from shipline.host.registry import publish
 
 REGION = "us-east-1"
-PROJECT = "acme/guestbook"
 PORT = 8000
 HEALTH_PATH = "/healthz"
 IMAGES = ("python:3.11-slim", "postgres:15", "docker:dind", "backstreetacademy/docker-aws")
@@ -43,6 +42,7 @@ class App:
     folder: Path
     overlay: Path | None = None
     test_image: str | None = None
+    project: str = "acme/guestbook"
     aliases: tuple[str, ...] = ()
 
 
@@ -110,7 +110,7 @@ async def stage(status: Json, data: DataFolder, app: App, folder: Path, say: Say
     token = Path(status["admin_token_file"]).read_text().strip()
     async with GitLab(status["coordinator"]["url"], token) as gitlab:
         say("Creating the project, protecting its main branch")
-        project = await gitlab.create_project(PROJECT, "main")
+        project = await gitlab.create_project(app.project, "main")
         await _images(status, app, token, say)
         say("Creating repository, cluster, database, load balancer and service")
         aws = Aws(status["aws"]["endpoint_url"], REGION, read_keys(Path(status["aws"]["credentials_file"])))
@@ -118,7 +118,7 @@ async def stage(status: Json, data: DataFolder, app: App, folder: Path, say: Say
         await _variables(gitlab, project, status, repository)
         say("Cloning the app")
         await asyncio.to_thread(_copy, app, folder)
-        url = f"{status['coordinator']['url']}/{PROJECT}.git"
+        url = f"{status['coordinator']['url']}/{app.project}.git"
         work_tree = WorkTree(folder, url, "root", token)
         await work_tree.start()
         yield Stage(status, data, gitlab, project, work_tree, aws)
@@ -133,7 +133,7 @@ async def _images(status: Json, app: App, token: str, say: Say) -> None:
         await ensure_images(status["docker_host"], IMAGES, say)
         say("Building the test image and pushing it to the project's registry")
         await build_image(docker, app.folder, "shipline-demo/test:1", dockerfile="test-image/Dockerfile")
-        _, _, path = (app.test_image or f"{registry['address']}/{PROJECT}/test:1").partition("/")
+        _, _, path = (app.test_image or f"{registry['address']}/{app.project}/test:1").partition("/")
         at = registry["engine_address"]
         await publish(docker, "shipline-demo/test:1", f"{at}/{path}", credentials)
         await publish(docker, "python:3.11-slim", f"{at}/library/python:3.11-slim", credentials)

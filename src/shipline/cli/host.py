@@ -1,0 +1,55 @@
+"""`shipline host`: prepare this machine: an engine, and the images."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+import click
+from rich.console import Console
+
+from shipline.cli.progress import reporter
+from shipline.host.engine import engine
+from shipline.host.images import STAND_INS, ensure_images
+
+
+@click.group()
+def host() -> None:
+    """Prepare this machine: engine and images."""
+
+
+@host.command(context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(command: tuple[str, ...]) -> None:
+    """Run COMMAND with a Docker Engine: DOCKER_HOST names it.
+
+    Uses the engine that is there, else starts one of its own and stops it afterwards. The exit code is
+    COMMAND's.
+    """
+    sys.exit(asyncio.run(_run(command)))
+
+
+async def _run(command: tuple[str, ...]) -> int:
+    async with engine(reporter(Console(stderr=True))) as docker_host:
+        process = await asyncio.create_subprocess_exec(
+            *command, env=os.environ | {"DOCKER_HOST": docker_host}
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, process.send_signal, number)
+        return await process.wait()
+
+
+@host.command()
+@click.argument("names", nargs=-1)
+def images(names: tuple[str, ...]) -> None:
+    """Pull the images that shipline needs, or build stand-ins for them (all of them, or NAMES)."""
+    asyncio.run(_images(names or tuple(STAND_INS)))
+
+
+async def _images(names: tuple[str, ...]) -> None:
+    report = reporter(Console(stderr=True))
+    async with engine(report) as docker_host:
+        await ensure_images(docker_host, names, report)
