@@ -1,0 +1,77 @@
+"""Expansion of variables in values: `$NAME`, `${NAME}`, `%NAME%`, and `$$` for a dollar. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from shipline.model.variable import Variable
+
+_REFERENCE = re.compile(r"\$\$|%%|\$(\w+)|\$\{(\w+)\}|%(\w+)%", re.ASCII)
+LENGTH_LIMIT = 1 << 20
+ROUND_LIMIT = 50
+
+
+def references(text: str) -> set[str]:
+    """The names that `text` refers to."""
+    return {name for match in _REFERENCE.finditer(text) for name in match.groups() if name}
+
+
+def expand(text: str, value_of: Callable[[str], str | None], *, keep_unknown: bool = False) -> str:
+    """`text` with every reference replaced, once. An unknown name becomes empty, or stays as it is written."""
+
+    def one(match: re.Match[str]) -> str:
+        name = match[1] or match[2] or match[3]
+        if name is None:
+            return match[0][0]
+        value = value_of(name)
+        if value is None:
+            return match[0] if keep_unknown else ""
+        return value
+
+    return _REFERENCE.sub(one, text)[:LENGTH_LIMIT]
+
+
+def expand_all(variables: Iterable[Variable]) -> tuple[Variable, ...]:
+    """Variables whose values refer to one another, expanded in order of need. Raw ones stay as they are, and
+    so do references that go round in a circle."""
+    listed = tuple(variables)
+    raw = {variable.key: variable for variable in listed}
+    done: dict[str, str] = {}
+
+    def value(name: str, path: tuple[str, ...]) -> str | None:
+        if name in done:
+            return done[name]
+        variable = raw.get(name)
+        if variable is None:
+            return None
+        if variable.raw or name in path or len(path) > ROUND_LIMIT:
+            return variable.value
+        # A file variable's own value is the content; where it is referred to, its path is not known yet.
+        done[name] = expand(variable.value, lambda other: value(other, (*path, name)), keep_unknown=False)
+        return done[name]
+
+    return tuple(replace(variable, value=value(variable.key, ()) or "") for variable in listed)
+
+
+def circle(variables: Mapping[str, str]) -> list[str] | None:
+    """Names that refer to one another in a circle, if there are any."""
+    state: dict[str, int] = {}
+
+    def visit(name: str, path: list[str]) -> list[str] | None:
+        if state.get(name) == 2 or name not in variables:
+            return None
+        if state.get(name) == 1:
+            return path[path.index(name) :]
+        state[name] = 1
+        for other in sorted(references(variables[name])):
+            if other != name and (found := visit(other, [*path, name])):
+                return found
+        state[name] = 2
+        return None
+
+    for name in variables:
+        if found := visit(name, []):
+            return found
+    return None

@@ -1,0 +1,48 @@
+"""What is wrong with a configuration: GitLab's words, the place in the file, and a way out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from shipline.compiler.nodes import Node
+
+PROBLEM_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`line` and `column` count from 1; 0 where there is no place in a file."""
+
+    message: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    job: str | None = None
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}: " if self.line else (f"{self.file}: " if self.file else "")
+        return f"{place}{self.message}{f' ({self.hint})' if self.hint else ''}"
+
+
+@dataclass
+class Problems:
+    """Collects all problems, so that a person sees every one at once."""
+
+    found: list[Problem] = field(default_factory=list)
+
+    def add(self, node: Node, message: str, *, job: str | None = None, hint: str = "") -> None:
+        problem = Problem(message, node.file, node.line, node.column, job, hint)
+        if problem not in self.found and len(self.found) < PROBLEM_LIMIT:
+            self.found.append(problem)
+
+    def unknown_key(self, node: Node, path: str, key: str, known: Iterable[str], job: str | None) -> None:
+        close = difflib.get_close_matches(key, list(known), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else ""
+        self.add(node, f"{path} config contains unknown keys: {key}".lower(), job=job, hint=hint)
+
+    def unsupported(self, node: Node, what: str, job: str | None = None) -> None:
+        """For GitLab's keywords that shipline does not know yet: refused, never ignored."""
+        self.add(node, f"{what} is not supported by shipline yet", job=job)
