@@ -53,7 +53,11 @@ class Reader:
         for item in node:
             if isinstance(item.value, str):
                 found.append(item.value)
-            elif not isinstance(item.value, list) or depth >= NESTING_LIMIT or not self._flatten(item, found, depth + 1):
+            elif (
+                not isinstance(item.value, list)
+                or depth >= NESTING_LIMIT
+                or not self._flatten(item, found, depth + 1)
+            ):
                 return False
         return True
 
