@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
+from shipline.model.duration import parse_duration
 from shipline.model.variable import Variable
 
 NESTING_LIMIT = 10
@@ -137,32 +137,3 @@ def scalar_text(value: object) -> str:
 
 def _holds_hash(node: Node) -> bool:
     return any(isinstance(item.value, dict) for item in node)
-
-
-_UNITS = {
-    "s": 1, "sec": 1, "second": 1,
-    "m": 60, "min": 60, "minute": 60,
-    "h": 3600, "hr": 3600, "hour": 3600,
-    "d": 86400, "day": 86400,
-    "w": 604800, "wk": 604800, "week": 604800,
-    "mo": 2592000, "month": 2592000, "mth": 2592000,
-    "y": 31557600, "yr": 31557600, "year": 31557600,
-}  # fmt: skip
-_PART = re.compile(r"\s*(?:and\s+|,\s*)?(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
-
-
-def parse_duration(text: str) -> int | None:
-    """`1h 30m`, `2 weeks`, `90` (seconds); None when it is no duration."""
-    total, position = 0.0, 0
-    stripped = text.strip()
-    while position < len(stripped):
-        match = _PART.match(stripped, position)
-        if match is None:
-            return None
-        unit = match[2].lower()
-        size = 1 if not unit else _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
-        if size is None:
-            return None
-        total += float(match[1]) * size
-        position = match.end()
-    return int(total) if stripped else None

@@ -1,0 +1,66 @@
+"""Wake-ups inside one process: a job became pending, something of a pipeline changed, we are going down.
+
+Use cases run in threads and tell; long polls and event streams wait on the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import defaultdict
+
+
+class Events:
+    """Made on the loop's thread; `tell` may be called from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        # A restarted coordinator must not find the numbers of the one before it current.
+        self._epoch = secrets.token_hex(4)
+        self._queue = 0
+        self.stopping = asyncio.Event()
+
+    @property
+    def queue_version(self) -> str:
+        """Changes whenever a job may have become available: the runners' `last_update`."""
+        return f"{self._epoch}-{self._queue}"
+
+    def tell(self, *topics: str) -> None:
+        """Topics are `queue`, `pipeline:ID` and `job:ID`."""
+        self._loop.call_soon_threadsafe(self._tell, topics)
+
+    def _tell(self, topics: tuple[str, ...]) -> None:
+        for topic in topics:
+            if topic == "queue":
+                self._queue += 1
+            for event in self._waiting.pop(topic, ()):
+                event.set()
+
+    def stop(self) -> None:
+        """Everybody who waits is woken, now and from now on."""
+        self.stopping.set()
+        for events in self._waiting.values():
+            for event in events:
+                event.set()
+
+    async def wait(self, topics: tuple[str, ...], seconds: float) -> bool:
+        """True when one of `topics` was told, or we are stopping; False after `seconds`."""
+        if self.stopping.is_set():
+            return True
+        event = asyncio.Event()
+        for topic in topics:
+            self._waiting[topic].add(event)
+        try:
+            await asyncio.wait_for(event.wait(), seconds)
+        except TimeoutError:
+            return False
+        else:
+            return True
+        finally:
+            for topic in topics:
+                waiting = self._waiting.get(topic)
+                if waiting is not None:
+                    waiting.discard(event)
+                    if not waiting:
+                        del self._waiting[topic]

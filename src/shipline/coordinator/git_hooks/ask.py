@@ -1,0 +1,57 @@
+"""A git hook's question to the coordinator, which has started the git that runs the hook.
+
+Standard library only, and little of it: this runs in every push. It is asked over loopback with a token that
+is good for this one push.
+"""
+
+import json
+import os
+import socket
+import sys
+
+SECONDS = 120
+KEPT = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
+
+
+def question(hook):
+    updates = [line.rstrip("\n").split(" ", 2) for line in sys.stdin]
+    count = int(os.environ.get("GIT_PUSH_OPTION_COUNT", "0"))
+    return {
+        "updates": updates,
+        "options": [os.environ.get(f"GIT_PUSH_OPTION_{number}", "") for number in range(count)],
+        "environment": {name: os.environ[name] for name in KEPT if name in os.environ},
+    }
+
+
+def ask(hook):
+    host, port = os.environ["SHIPLINE_HOOK_ADDRESS"].rsplit(":", 1)
+    body = json.dumps(question(hook)).encode()
+    head = (
+        f"POST /-/internal/hooks/{hook} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        f"X-Hook-Token: {os.environ['SHIPLINE_HOOK_TOKEN']}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), SECONDS) as connection:
+        connection.sendall(head.encode() + body)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    status, _, content = answer.partition(b"\r\n\r\n")
+    if status.split()[1] != b"200":
+        raise OSError(f"the coordinator answered {status.split()[1].decode()}")
+    return json.loads(content)
+
+
+def main():
+    hook = sys.argv[1]
+    try:
+        answer = ask(hook)
+    except (OSError, ValueError) as error:
+        print(f"shipline: {hook}: {error}", file=sys.stderr)
+        sys.exit(1)
+    for line in answer["lines"]:
+        print(line)
+    sys.exit(0 if answer["allow"] else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from django.db import models
+
+from shipline.coordinator.models.pipeline import Pipeline
+from shipline.coordinator.models.project import Project
+from shipline.coordinator.models.runner import Runner
+
+
+class Job(models.Model):
+    """`definition` is the compiled job. `token_hash` is of the token that the runner works with. `reason`
+    says why it has its status; `notices` are lines that stand before its log."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="jobs")
+    pipeline = models.ForeignKey(Pipeline, models.CASCADE, related_name="jobs")
+    name = models.CharField(max_length=255)
+    stage = models.CharField(max_length=255)
+    stage_index = models.IntegerField()
+    status = models.CharField(max_length=24, default="created")
+    reason = models.CharField(max_length=255, default="", blank=True)
+    definition = models.JSONField()
+    allow_failure = models.BooleanField(default=False)
+    attempt = models.IntegerField(default=0)
+    retried = models.BooleanField(default=False)
+    runner = models.ForeignKey(Runner, models.SET_NULL, null=True, related_name="jobs")
+    token_hash = models.CharField(max_length=64, null=True, unique=True)
+    timeout = models.IntegerField(default=3600)
+    scheduled_at = models.DateTimeField(null=True)
+    failure_reason = models.CharField(max_length=64, default="", blank=True)
+    exit_code = models.IntegerField(null=True)
+    notices = models.JSONField(default=list)
+    trace_size = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    queued_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    # The last sign of life from its runner.
+    contacted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["status", "id"], name="queue"),)

@@ -1,0 +1,124 @@
+"""The git repositories on disk, read by git's own plumbing."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shipline.compiler import CommitFacts
+from shipline.errors import ShiplineError
+
+GIT_SECONDS = 60
+FILE_LIMIT = 4 * 1024 * 1024
+ZERO = "0" * 40
+
+
+class GitError(ShiplineError):
+    code = "git"
+
+
+@dataclass(frozen=True, slots=True)
+class Repositories:
+    """`root` holds one bare repository per project, named by the project's id: a project may be renamed."""
+
+    root: Path
+
+    def path(self, project_id: int) -> Path:
+        return self.root / f"{project_id}.git"
+
+    def create(self, project_id: int, default_branch: str) -> None:
+        path = self.path(project_id)
+        self._run(None, ["init", "--quiet", "--bare", f"--initial-branch={default_branch}", str(path)])
+        for key, value in (
+            ("http.receivepack", "true"),
+            ("receive.advertisePushOptions", "true"),
+            ("uploadpack.allowAnySHA1InWant", "false"),
+            ("receive.fsckObjects", "true"),
+            ("core.logAllRefUpdates", "false"),
+            ("gc.auto", "0"),
+        ):
+            self._run(path, ["config", key, value])
+
+    def file(self, project_id: int, sha: str, path: str) -> bytes | None:
+        """A file's content at a commit, or None when it is not there (or no file)."""
+        name = f"{sha}:{path.lstrip('/')}"
+        size = self._run(self.path(project_id), ["cat-file", "-s", name], check=False)
+        if size.returncode or int(size.stdout) > FILE_LIMIT:
+            return None
+        found = self._run(self.path(project_id), ["cat-file", "blob", name], check=False)
+        return found.stdout if found.returncode == 0 else None
+
+    def tracked(self, project_id: int, sha: str) -> frozenset[str]:
+        listed = self._run(self.path(project_id), ["ls-tree", "-r", "-z", "--name-only", sha])
+        return frozenset(part.decode(errors="replace") for part in listed.stdout.split(b"\0") if part)
+
+    def changed(self, project_id: int, before: str, after: str) -> frozenset[str] | None:
+        """Paths that differ between two commits; None when there is nothing to compare with."""
+        if before == ZERO:
+            return None
+        words = ["diff", "--name-only", "--no-renames", "-z", before, after]
+        listed = self._run(self.path(project_id), words, check=False)
+        if listed.returncode:
+            return None
+        return frozenset(part.decode(errors="replace") for part in listed.stdout.split(b"\0") if part)
+
+    def commit(self, project_id: int, sha: str, before: str) -> CommitFacts:
+        shown = self._run(
+            self.path(project_id), ["show", "-s", "--format=%an <%ae>%n%cI%n%B", f"{sha}^{{commit}}"]
+        )
+        author, timestamp, message = shown.stdout.decode(errors="replace").split("\n", 2)
+        return CommitFacts(sha, before, message.rstrip("\n"), author, timestamp)
+
+    def keep_for_pipeline(self, project_id: int, pipeline_id: int, sha: str) -> None:
+        """A ref of the pipeline's own: its commit can be fetched whatever becomes of the branch."""
+        self._run(self.path(project_id), ["update-ref", f"refs/pipelines/{pipeline_id}", sha])
+
+    def branches(self, project_id: int) -> dict[str, str]:
+        listed = self._run(
+            self.path(project_id),
+            ["for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads"],
+        )
+        pairs = (line.split(" ", 1) for line in listed.stdout.decode(errors="replace").splitlines())
+        return {name: sha for sha, name in pairs}
+
+    def is_ancestor(self, project_id: int, old: str, new: str, environment: Mapping[str, str]) -> bool:
+        """`environment` names where the objects of a push that is not accepted yet lie."""
+        words = ["merge-base", "--is-ancestor", old, new]
+        return self._run(self.path(project_id), words, check=False, environment=environment).returncode == 0
+
+    def _run(
+        self,
+        repository: Path | None,
+        words: Sequence[str],
+        *,
+        check: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        where = ["--git-dir", str(repository)] if repository else []
+        ended = subprocess.run(
+            ["git", *where, *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=GIT_SECONDS,
+            check=False,
+            env=dict(environment or {}) | git_environment(),
+        )
+        if check and ended.returncode:
+            raise GitError(f"git {words[0]} failed: {ended.stderr.decode(errors='replace').strip()[:500]}")
+        return ended
+
+
+def git_environment() -> dict[str, str]:
+    """Nothing of the account that we run under changes what git does."""
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+        "LC_ALL": "C",
+        "HOME": "/nonexistent",
+    }

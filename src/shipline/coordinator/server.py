@@ -1,0 +1,122 @@
+"""The coordinator as a program: one uvicorn server on every address that it shall listen on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote
+
+import uvicorn
+
+from shipline.config import Config, DataFolder
+from shipline.coordinator import setup
+from shipline.errors import HostError
+
+THREADS = 8
+SWEEP_SECONDS = 1.0
+SHUTDOWN_SECONDS = 5
+BACKLOG = 2048
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+
+
+def run(data: DataFolder, config: Config) -> None:
+    """Serve until SIGINT or SIGTERM. Raises HostError when an address is taken."""
+    sockets = [_listen(address, config.coordinator.port) for address in config.coordinator.bind]
+    setup.configure(data, config)
+    setup.prepare(data)
+    asyncio.run(_serve(data, config, sockets))
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((address, port))
+    except OSError as error:
+        raise HostError(
+            f"Cannot listen on {address}:{port}: {error.strerror}.", hint="Choose another --port."
+        ) from error
+    listening.listen(BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
+async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket]) -> None:
+    from django.core.handlers.asgi import ASGIHandler
+
+    from shipline.coordinator.events import Events
+    from shipline.coordinator.repositories import Repositories
+    from shipline.coordinator.services import Services, install
+
+    events = Events(asyncio.get_running_loop())
+    repositories = Repositories(data.coordinator / "repositories")
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
+    install(Services(data, config, events, repositories, pool))
+    options = uvicorn.Config(
+        keeping_slashes(ASGIHandler()),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_keep_alive=75,
+    )
+    server = _Server(options)
+
+    def end() -> None:
+        # Long polls and event streams answer at once; then the server has nothing left to wait for.
+        events.stop()
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)
+    sweeping = asyncio.create_task(_sweep(events))
+    await server.serve(sockets)
+    await sweeping
+    pool.shutdown(wait=True)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn takes the signals for itself; here they are ours."""
+
+    def install_signal_handlers(self) -> None:
+        return
+
+    def capture_signals(self) -> Any:
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+
+async def _sweep(events: Any) -> None:
+    from shipline.coordinator import jobs
+    from shipline.coordinator.services import in_database
+
+    while not await events.wait((), SWEEP_SECONDS):
+        try:
+            await in_database(jobs.sweep)
+        except Exception:
+            logging.getLogger(__name__).exception("the sweep failed; it goes on")
+
+
+def keeping_slashes(app: Any) -> App:
+    """GitLab's API takes a project's path in one segment, `group%2Fname`. ASGI has decoded it; this puts the
+    segment back as it was sent."""
+    prefix = "/api/v4/projects/"
+
+    async def wrapped(
+        scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
+        raw = scope.get("raw_path", b"").decode("latin-1")
+        if scope["type"] == "http" and raw.startswith(prefix) and "%2f" in raw.lower():
+            segment, slash, rest = raw.removeprefix(prefix).partition("/")
+            scope = {**scope, "path": prefix + segment + slash + unquote(rest)}
+        await app(scope, receive, send)
+
+    return wrapped

@@ -1,0 +1,49 @@
+"""What the use cases need besides the database: where things lie, addresses, wake-ups.
+
+It hangs on Django's app registry, which is where a request can reach it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from django.apps import apps
+
+from shipline.config import Config, DataFolder
+from shipline.coordinator.repositories import Repositories
+
+if TYPE_CHECKING:
+    from shipline.coordinator.events import Events
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Services:
+    data: DataFolder
+    config: Config
+    events: Events
+    repositories: Repositories
+    pool: ThreadPoolExecutor
+    # The pushes under way: the token of their hooks -> project and user.
+    pushes: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def install(services: Services) -> None:
+    apps.get_app_config("coordinator").services = services  # type: ignore[attr-defined]
+
+
+def services() -> Services:
+    found: Services = apps.get_app_config("coordinator").services  # type: ignore[attr-defined]
+    return found
+
+
+async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a use case in a thread of the pool, each of which keeps its connection."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(services().pool, lambda: function(*args, **kwargs))

@@ -1,0 +1,81 @@
+"""The first minute of a coordinator: settings, database, secrets."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import django
+from django.apps import apps
+from django.conf import settings
+from django.core.management import call_command
+
+from shipline.config import Config, DataFolder
+from shipline.coordinator import settings as fixed
+from shipline.coordinator import tokens
+from shipline.coordinator.registry_certificate import ensure_certificate
+
+ADMIN = "root"
+
+
+def configure(data: DataFolder, config: Config) -> None:
+    """Make Django ready for this data folder; to be called once per process."""
+    folder = data.coordinator
+    for name in ("repositories", "traces", "artifacts", "uploads"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    never_change = {name: getattr(fixed, name) for name in dir(fixed) if name.isupper()}
+    depends = {
+        "SECRET_KEY": _secret(folder / "secret-key"),
+        "TEMPLATES": [{**fixed.TEMPLATES[0], "DIRS": [Path(__file__).parent / "web" / "templates"]}],
+        "FILE_UPLOAD_TEMP_DIR": str(folder / "uploads"),
+        "DATABASES": {"default": _database(folder / "db.sqlite3")},
+        "SHIPLINE_DATA": data,
+        "SHIPLINE_CONFIG": config,
+    }
+    settings.configure(**(never_change | depends))
+    django.setup()
+
+
+def _database(path: Path) -> dict[str, Any]:
+    """SQLite, with many readers beside one writer."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "OPTIONS": {
+            # A transaction takes the write lock when it begins, so that two never deadlock half way.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
+        },
+    }
+
+
+def prepare(data: DataFolder) -> None:
+    """Migrate the database; on the first start make the administrator, its token and the registry's key."""
+    call_command("migrate", verbosity=0, interactive=False)
+    user_model = apps.get_model("auth", "User")
+    user, _ = user_model.objects.get_or_create(
+        username=ADMIN, defaults={"is_superuser": True, "is_staff": True, "first_name": "Administrator"}
+    )
+    if not data.admin_token.exists():
+        token = tokens.create_personal_access_token(user, "first administrator token", ["api", "admin_mode"])
+        write_secret(data.admin_token, token)
+    ensure_certificate(data.registry_token_certificate)
+
+
+def write_secret(path: Path, value: str) -> None:
+    """A file that only its owner can read, all at once."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(value + "\n")
+    temporary.replace(path)
+
+
+def _secret(path: Path) -> str:
+    if not path.exists():
+        write_secret(path, secrets.token_urlsafe(50))
+    return path.read_text().strip()

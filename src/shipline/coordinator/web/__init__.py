@@ -1,0 +1,1 @@
+"""The pages: projects, pipelines, jobs with their live logs."""
