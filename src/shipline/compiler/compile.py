@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from shipline.compiler.expansion import circle
+from shipline.model.expansion import circle
 from shipline.compiler.extends import resolve_extends, resolve_references
 from shipline.compiler.facts import PushFacts
 from shipline.compiler.fields import Reader

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from shipline.compiler.expansion import expand
+from shipline.model.expansion import expand
 from shipline.compiler.expression import ExpressionError, compiled, parse, to_pattern
 from shipline.compiler.facts import PushFacts
 from shipline.compiler.fields import Reader

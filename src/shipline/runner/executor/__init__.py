@@ -1,0 +1,1 @@
+"""Runs one job's containers. `spec` says what to start (pure), `docker` starts it."""

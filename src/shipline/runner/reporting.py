@@ -1,0 +1,119 @@
+"""Keeps the coordinator told about one job: its log as it grows, signs of life, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shipline.errors import RemoteError
+from shipline.protocols.runner_api import JobPayload, JobUpdate, TraceOutput
+from shipline.runner.coordinator_client import CoordinatorClient
+from shipline.runner.job import Result
+from shipline.runner.trace import Trace
+
+FIRST_SECONDS = 0.3
+INTERVAL_SECONDS = 1.0
+INTERVAL_LIMIT = 60.0
+TOUCH_SECONDS = 30.0
+FINAL_TRIES = 10
+FINAL_BACKOFF_LIMIT = 60.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Reporter:
+    """`abort` is called when the job is over for the coordinator, `cancel` when it wants it to end well."""
+
+    client: CoordinatorClient
+    payload: JobPayload
+    trace: Trace
+    abort: Callable[[], object]
+    cancel: Callable[[], object]
+    monotonic: Callable[[], float]
+
+    async def follow(self) -> None:
+        """Send what there is, again and again; to be cancelled when the job has ended."""
+        interval, last = FIRST_SECONDS, self.monotonic()
+        while True:
+            await asyncio.sleep(interval)
+            interval = INTERVAL_SECONDS
+            try:
+                if self.trace.sent < len(self.trace.content):
+                    await self._send_part()
+                    last = self.monotonic()
+                elif self.monotonic() - last > TOUCH_SECONDS:
+                    answer = await self.client.update_job(
+                        self.payload.id, self.payload.token, JobUpdate(state="running")
+                    )
+                    self._heed(answer.over, answer.job_status)
+                    last = self.monotonic()
+            except RemoteError as error:
+                # The job goes on; what is not sent yet is sent when the coordinator is back.
+                _log.warning("job %s: %s", self.payload.id, error)
+                interval = min(INTERVAL_LIMIT, 5.0)
+
+    async def _send_part(self) -> bool:
+        start, content = self.trace.unsent()
+        answer = await self.client.send_trace(self.payload.id, self.payload.token, start, content)
+        if answer.status == 202:
+            self.trace.acknowledge(start + len(content))
+        elif answer.status == 416 and answer.size is not None:
+            self.trace.acknowledge(answer.size)
+        self._heed(answer.over, answer.job_status)
+        return not answer.over
+
+    def _heed(self, over: bool, job_status: str) -> None:
+        if over:
+            self.abort()
+        elif job_status == "canceling":
+            self.cancel()
+
+    async def finish(self, result: Result) -> None:
+        """The rest of the log, then the job's end; again and again until the coordinator has it."""
+        for attempt in range(FINAL_TRIES):
+            try:
+                if await self._try_to_finish(result):
+                    return
+            except RemoteError as error:
+                _log.warning("job %s, telling its end: %s", self.payload.id, error)
+            await asyncio.sleep(min(FINAL_BACKOFF_LIMIT, 2.0**attempt))
+        _log.error("job %s: its end could not be told", self.payload.id)
+
+    async def _try_to_finish(self, result: Result) -> bool:
+        while self.trace.sent < len(self.trace.content):
+            if not await self._send_part():
+                return True
+        state = "failed" if result.failure_reason else "success"
+        output = TraceOutput(checksum=self.trace.checksum, bytesize=len(self.trace.content))
+        update = JobUpdate(
+            state=state,
+            failure_reason=self._known_reason(result.failure_reason),
+            exit_code=result.exit_code,
+            checksum=self.trace.checksum,
+            output=output,
+        )
+        answer = await self.client.update_job(self.payload.id, self.payload.token, update)
+        if answer.status == 412:
+            self.trace.acknowledge(0)
+            return False
+        if answer.status == 202:
+            await asyncio.sleep(answer.interval or 1.0)
+            return False
+        return True
+
+    def _known_reason(self, reason: str) -> str:
+        """Coordinators say which reasons they know; for others there is the next best one."""
+        known = self.payload.features.failure_reasons
+        if (
+            not reason
+            or reason in ("script_failure", "runner_system_failure", "job_execution_timeout")
+            or reason in known
+        ):
+            return reason
+        replacements = {
+            "runner_configuration_error": "script_failure",
+            "image_pull_failure": "runner_system_failure",
+        }
+        return replacements.get(reason, "unknown_failure")
