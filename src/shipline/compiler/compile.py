@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from shipline.model.expansion import circle
 from shipline.compiler.extends import resolve_extends, resolve_references
 from shipline.compiler.facts import PushFacts
 from shipline.compiler.fields import Reader
@@ -23,6 +22,7 @@ from shipline.compiler.nodes import Node, YamlError, load
 from shipline.compiler.problems import Problem, Problems
 from shipline.compiler.rules import DEFAULT_ONLY, Rule, first_match, read_rules, unwanted, wanted
 from shipline.model.definition import JobDefinition, PipelineDefinition, When
+from shipline.model.expansion import circle
 from shipline.model.variable import Variable, last_wins
 
 DEFAULT_STAGES = ("build", "test", "deploy")

@@ -141,6 +141,7 @@ class _Converter:
             if node.tag == "!reference":
                 return Node(Reference(str(item.value) for item in items), self.file, line, column)
             return Node(items, self.file, line, column)
+        assert isinstance(node, yaml.ScalarNode)
         return Node(self._scalar(node), self.file, line, column)
 
     def _mapping(

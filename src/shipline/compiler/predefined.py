@@ -35,7 +35,7 @@ def _server(server: ServerFacts) -> dict[str, str | None]:
     parts = urlsplit(server.url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     host = parts.hostname or ""
-    major, minor, patch = (server.version.split(".") + ["0", "0"])[:3]
+    major, minor, patch = [*server.version.split("."), "0", "0"][:3]
     return {
         "CI": "true",
         "GITLAB_CI": "true",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from shipline.model.expansion import expand
 from shipline.compiler.expression import ExpressionError, compiled, parse, to_pattern
 from shipline.compiler.facts import PushFacts
 from shipline.compiler.fields import Reader
 from shipline.compiler.globs import any_match
 from shipline.compiler.nodes import Node
 from shipline.model.definition import When
+from shipline.model.expansion import expand
 from shipline.model.variable import Variable
 
 PATTERN_LIMIT = 50

@@ -15,36 +15,21 @@ import uvicorn
 
 from shipline.config import Config, DataFolder
 from shipline.coordinator import setup
-from shipline.errors import HostError
+from shipline.serving import Server, listen
 
 THREADS = 8
 SWEEP_SECONDS = 1.0
 SHUTDOWN_SECONDS = 5
-BACKLOG = 2048
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 
 def run(data: DataFolder, config: Config) -> None:
     """Serve until SIGINT or SIGTERM. Raises HostError when an address is taken."""
-    sockets = [_listen(address, config.coordinator.port) for address in config.coordinator.bind]
+    sockets = [listen(address, config.coordinator.port) for address in config.coordinator.bind]
     setup.configure(data, config)
     setup.prepare(data)
     asyncio.run(_serve(data, config, sockets))
-
-
-def _listen(address: str, port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((address, port))
-    except OSError as error:
-        raise HostError(
-            f"Cannot listen on {address}:{port}: {error.strerror}.", hint="Choose another --port."
-        ) from error
-    listening.listen(BACKLOG)
-    listening.setblocking(False)
-    return listening
 
 
 async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket]) -> None:
@@ -66,7 +51,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         timeout_keep_alive=75,
     )
-    server = _Server(options)
+    server = Server(options)
 
     def end() -> None:
         # Long polls and event streams answer at once; then the server has nothing left to wait for.
@@ -80,18 +65,6 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     await server.serve(sockets)
     await sweeping
     pool.shutdown(wait=True)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn takes the signals for itself; here they are ours."""
-
-    def install_signal_handlers(self) -> None:
-        return
-
-    def capture_signals(self) -> Any:
-        from contextlib import nullcontext
-
-        return nullcontext()
 
 
 async def _sweep(events: Any) -> None:

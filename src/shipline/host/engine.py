@@ -153,14 +153,7 @@ async def _start(own: OwnEngine, progress: Progress) -> None:
     runtime = runtime_flags(own.folder, Path("/proc/self/status").read_text())
     for leftover in (own.pid_file, own.socket):
         leftover.unlink(missing_ok=True)
-    with own.log.open("ab") as log:
-        process = subprocess.Popen(
-            own.command(dockerd, runtime),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    process = _launch(own, own.command(dockerd, runtime))
     deadline = time.monotonic() + START_SECONDS
     while await _first_that_answers([own.docker_host]) is None:
         if process.poll() is not None or time.monotonic() > deadline:
@@ -169,6 +162,14 @@ async def _start(own: OwnEngine, progress: Progress) -> None:
                 "The Docker Engine did not start:\n" + "\n".join(lines), hint=f"Its log is {own.log}."
             )
         await asyncio.sleep(0.1)
+
+
+def _launch(own: OwnEngine, command: list[str]) -> subprocess.Popen[bytes]:
+    """It outlives us: others may use it when we are gone."""
+    with own.log.open("ab") as log:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
 
 
 def _stop(own: OwnEngine) -> bool:

@@ -1,1 +1,1 @@
-"""PROGRAM: ECS, ECR and ELB as their clients speak to them, on one machine."""
+"""PROGRAM: ECS, ECR and Elastic Load Balancing as their clients speak to them, on one machine."""

@@ -101,9 +101,8 @@ def _read(
             warnings.append(f"{path}: {where}{key} is not known and has no effect.")
             continue
         expected = known[key].type
-        if key == "pull_policy" and isinstance(value, str):
-            value = [value]
-        read = tuple(value) if isinstance(value, list) else value
+        several = [value] if key == "pull_policy" and isinstance(value, str) else value
+        read = tuple(several) if isinstance(several, list) else several
         wanted = {"str": str, "int": int, "bool": bool, "tuple[str, ...]": tuple}.get(str(expected), Mapping)
         if not isinstance(read, wanted):
             raise UsageError(f"{path}: {where}{key} has the wrong type: {value!r}.")

@@ -27,7 +27,7 @@ FEATURES = api.RunnerFeatures(
     multi_build_steps=True, return_exit_code=True, trace_reset=True, trace_checksum=True, trace_size=True,
     cancelable=True, cancel_gracefully=True, service_variables=True, service_multiple_aliases=True,
 )  # fmt: skip
-INFO = api.RunnerVersionInfo(
+INFO = api.RunnerVersionInfo(  # noqa: S604 - no process is started; it names the shell that jobs get
     name="shipline",
     version=__version__,
     platform="linux",
@@ -73,7 +73,7 @@ def backoff(attempt: int, headers: httpx.Headers, now: float) -> float:
     after = headers.get("Retry-After", "")
     if after.isdigit():
         return min(60.0, float(after))
-    return min(60.0, 0.1 * 2**attempt)
+    return min(60.0, 0.1 * 2.0 ** min(attempt, 20))
 
 
 class CoordinatorClient:

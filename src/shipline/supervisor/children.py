@@ -25,7 +25,7 @@ def restart_delay(deaths: tuple[float, ...], now: float) -> float | None:
     recent = [death for death in deaths if now - death <= RESTART_WINDOW_SECONDS]
     if len(recent) >= RESTART_LIMIT:
         return None
-    return 0.2 * 2 ** (len(recent) - 1)
+    return 0.2 * 2.0 ** (len(recent) - 1)
 
 
 @dataclass

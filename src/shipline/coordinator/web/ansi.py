@@ -155,7 +155,7 @@ def sgr(style: Style, parameters: str) -> Style:
         code = codes[position]
         if code in (38, 48):
             colour, position = _extended(codes, position)
-            style = replace(style, **{"foreground" if code == 38 else "background": colour})
+            style = replace(style, foreground=colour) if code == 38 else replace(style, background=colour)
         else:
             style = _simple(style, code)
         position += 1

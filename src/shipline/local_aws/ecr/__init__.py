@@ -1,0 +1,1 @@
+"""ECR: the API's operations, the values they keep, and what makes them true."""
