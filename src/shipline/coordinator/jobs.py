@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.db import IntegrityError, transaction
@@ -340,7 +340,7 @@ def store_artifact(
         raise Refusal(400, "400 Bad request - another artifact of the same type already exists") from error
 
 
-def _expiry(expire_in: str) -> object:
+def _expiry(expire_in: str) -> datetime | None:
     if expire_in == "never":
         return None
     seconds = parse_duration(expire_in) if expire_in else None

@@ -161,6 +161,7 @@ class Aws:
             taskDefinition="app",
             desiredCount=1,
             networkConfiguration=_NETWORK,
+            healthCheckGracePeriodSeconds=60,
             loadBalancers=[{"targetGroupArn": group_arn, "containerName": "web", "containerPort": port}],
         )
         return str(listener["Listeners"][0]["ListenerArn"])

@@ -185,6 +185,7 @@ def local_port(context: Context, wanted: int) -> int:
     range of our own (a port below 1024 is not for everybody to open)."""
     taken = {one.local_port for one in context.store.listeners}
     first = (wanted,) if wanted >= 1024 else ()
+    port: int
     for port in (*first, *range(FIRST_PORT, LAST_PORT + 1)):
         if port not in taken and context.is_free(port):
             return port
