@@ -58,7 +58,7 @@ def demo(report_path: Path | None, keep: bool, data: Path | None) -> None:
         for line in waterfall(report.in_order()):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         shutil.rmtree(folder.root, ignore_errors=True)
-    console.print(f"\n[bold green]Shipped.[/bold green] {_summary(report)}", highlight=False)
+    console.print(f"\n[bold green]Shipped.[/bold green] {_summary(report)}", highlight=False, soft_wrap=True)
 
 
 async def _run(story: Demo, keep: bool) -> None:

@@ -26,6 +26,8 @@ from shipline.protocols.image_reference import parse_image_reference
 ROLE = "registry"
 PORT = 5000
 READY_SECONDS = 30.0
+INNER_BRIDGE = "10.213.0.1/24"
+INNER_POOL = "10.214.0.0/16"
 
 
 def configuration(config: Config) -> str:
@@ -117,8 +119,13 @@ def write_dind_folder(data: DataFolder, config: Config) -> None:
     """What the runner mounts into every docker:dind: the registry as mirror of the Hub, and its authority."""
     folder = data.runner / "docker"
     folder.mkdir(parents=True, exist_ok=True)
-    mirrors = {"registry-mirrors": [f"https://{config.registry.address}"]}
-    (folder / "daemon.json").write_text(json.dumps(mirrors) + "\n")
+    daemon = {
+        "registry-mirrors": [f"https://{config.registry.address}"],
+        # By default its bridge would have the very addresses of the bridge on this host, and hide the host.
+        "bip": INNER_BRIDGE,
+        "default-address-pools": [{"base": INNER_POOL, "size": 24}],
+    }
+    (folder / "daemon.json").write_text(json.dumps(daemon) + "\n")
     authority = (data.registry / "ca.crt").read_bytes()
     port = config.registry.address.rpartition(":")[2]
     for name in (config.registry.address, *(f"{alias}:{port}" for alias in config.registry.aliases)):
