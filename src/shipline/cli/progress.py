@@ -13,6 +13,8 @@ def reporter(console: Console) -> Callable[[str], None]:
     begun = time.monotonic()
 
     def report(step: str) -> None:
-        console.print(f"[dim]{time.monotonic() - begun:6.1f} s[/dim]  {step}", highlight=False, soft_wrap=True)
+        console.print(
+            f"[dim]{time.monotonic() - begun:6.1f} s[/dim]  {step}", highlight=False, soft_wrap=True
+        )
 
     return report

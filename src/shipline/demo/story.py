@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import aiodocker
 import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 
 from shipline.config import DataFolder
 from shipline.demo.aws import SERVICE, Task
@@ -19,6 +21,7 @@ from shipline.demo.gitlab import Json
 from shipline.demo.probe import probing
 from shipline.demo.report import PipelineReport, Report
 from shipline.demo.stage import App, Say, Stage, change, only, stage, up
+from shipline.engine.client import connect
 from shipline.errors import RemoteError
 
 VERSION_FILE = "guestbook/version.py"
@@ -46,6 +49,13 @@ class Demo:
 async def run(demo: Demo, keep: asyncio.Event | None) -> None:
     """The whole story. Raises ShiplineError at the first thing that is not as it must be. With `keep` the
     system stays up, at the end of the story, until that event."""
+    try:
+        await _run(demo, keep)
+    except (httpx.HTTPError, BotoCoreError, ClientError) as error:
+        raise RemoteError(f"The system does not answer as it should: {error}") from error
+
+
+async def _run(demo: Demo, keep: asyncio.Event | None) -> None:
     report = demo.report
     async with AsyncExitStack() as stack:
         with report.phase("system up"):
@@ -148,15 +158,26 @@ async def _serves(url: str, text: str) -> None:
 
 
 async def _gone(scene: Stage, task: Task) -> None:
-    """Until the task has stopped and its container is no longer there. Raises RemoteError when it stays."""
+    """Until ECS says that the task has stopped, and the engine that its container is no longer there. Raises
+    RemoteError when it stays."""
     deadline = time.monotonic() + GONE_SECONDS
-    while time.monotonic() < deadline:
-        running = [found.arn for found in await asyncio.to_thread(scene.aws.running_tasks)]
-        stopped = await asyncio.to_thread(scene.aws.tasks, [task.arn])
-        if task.arn not in running and all(found.status == "STOPPED" for found in stopped):
-            return
-        await asyncio.sleep(0.2)
+    async with connect(scene.status["docker_host"]) as docker:
+        while time.monotonic() < deadline:
+            told = await asyncio.to_thread(scene.aws.tasks, [task.arn])
+            if all(found.status == "STOPPED" for found in told) and not await _is_there(docker, task):
+                return
+            await asyncio.sleep(0.2)
     raise RemoteError(f"The old task {task.arn} of {SERVICE} still runs after {GONE_SECONDS:.0f} s.")
+
+
+async def _is_there(docker: aiodocker.Docker, task: Task) -> bool:
+    try:
+        await docker.containers.get(task.container_id)
+    except aiodocker.DockerError as error:
+        if error.status == 404:
+            return False
+        raise
+    return True
 
 
 def _say_where(demo: Demo, status: Json) -> None:

@@ -27,6 +27,7 @@ from shipline.runner.trace import Trace
 
 UNHEALTHY_LIMIT = 3
 UNHEALTHY_SECONDS = 3600.0
+LAST_WORDS_SECONDS = 5.0
 ENGINE_SECONDS = 5.0
 ROLES = ("job-network", "job-volume", "job-helper", "job-build", "job-service")
 _log = logging.getLogger(__name__)
@@ -143,7 +144,10 @@ class Manager:
             finally:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
-            await asyncio.shield(asyncio.ensure_future(reporter.finish(result)))
+            with contextlib.suppress(TimeoutError):
+                # A coordinator that does not answer finds out by itself, when the job is not heard of any more.
+                async with asyncio.timeout(LAST_WORDS_SECONDS if self.stopping.is_set() else None):
+                    await asyncio.shield(asyncio.ensure_future(reporter.finish(result)))
 
     async def _interrupted(self, running: asyncio.Task[Result], trace: Trace) -> Result:
         """The coordinator wants it no more, or we are going down: the containers go first."""

@@ -204,5 +204,6 @@ async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _stop_all(children: list[Child]) -> None:
-    """In reverse, except that all get their signal before the first is waited for."""
-    await asyncio.gather(*(child.stop() for child in reversed(children)))
+    """The coordinator last: the others still have something to tell it."""
+    await asyncio.gather(*(child.stop() for child in children[1:]))
+    await asyncio.gather(*(child.stop() for child in children[:1]))
