@@ -55,6 +55,14 @@ def cannot_start_consistently(service: str) -> str:
     )
 
 
+def no_room(service: str, fewest: int, most: int) -> str:
+    return (
+        f"(service {service}) was unable to place a task. Reason: at least {fewest} tasks must stay healthy and "
+        f"at most {most} may run, so no new one can be started. Raise maximumPercent or lower "
+        "minimumHealthyPercent."
+    )
+
+
 def failed_container_checks(service: str, task: str) -> str:
     return f"(service {service}) (task {task}) failed container health checks."
 

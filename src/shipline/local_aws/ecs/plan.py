@@ -251,49 +251,62 @@ class _Work:
 
     def replace_old_by_new(self) -> None:
         """Start what is missing, stop what is too much, within the bounds of the deployment's percentages."""
-        service, primary = self.service, self.service.primary
-        fewest, most = fewest_and_most(service)
+        primary = self.service.primary
         new = self.wanted(primary.id)
-        old = [task for task in self.wanted() if task.started_by != primary.id]
-        if primary.rollout is RolloutState.FAILED:
-            missing = 0
-            self.hold(old, service.desired_count)
+        if len(new) > self.service.desired_count:
+            for task in self.least_useful_first(new)[: len(new) - self.service.desired_count]:
+                self.stop(task, events.stopped_by(primary.id))
+        # The new version goes first, until it has failed: then the old one's place is held first.
+        if primary.failed_tasks == 0:
+            self.start_new()
+            self.hold()
         else:
-            missing = service.desired_count - len(new)
-            self.hold(old, fewest)
-        room = most - self.occupying()
-        if missing > 0 and primary.retry_at > self.now:
-            self.wakes.append(primary.retry_at)
-        elif missing > 0 and room > 0:
-            self.start(primary.id, min(missing, room))
-        if missing < 0:
-            for task in self.least_useful_first(new)[:-missing]:
-                self.stop(task, events.stopped_by(primary.id))
-        if primary.rollout is RolloutState.FAILED:
-            return
-        all_new_ready = sum(map(self.ready, new)) >= service.desired_count
-        blocked = missing > 0 and room <= 0
-        for task in self.least_useful_first(old):
-            healthy = sum(map(self.ready, self.wanted()))
-            if self.ready(task):
-                # An old task that serves leaves for a new one that serves, or to make room for it.
-                if healthy - 1 >= fewest and (all_new_ready or blocked or healthy > service.desired_count):
-                    self.stop(task, events.stopped_by(primary.id))
-            elif all_new_ready or blocked:
-                self.stop(task, events.stopped_by(primary.id))
+            self.hold()
+            self.start_new()
+        if primary.rollout is not RolloutState.FAILED:
+            self.stop_old()
 
-    def hold(self, old: Sequence[Task], wanted: int) -> None:
+    def start_new(self) -> None:
+        primary = self.service.primary
+        missing = self.missing()
+        if missing and primary.retry_at > self.now:
+            self.wakes.append(primary.retry_at)
+        elif missing and self.room() > 0:
+            self.start(primary.id, min(missing, self.room()))
+
+    def hold(self) -> None:
         """Replace tasks of the last good deployment that have ended while a newer one is not there yet."""
-        good = self.service.last_completed
-        if good is None or good.id == self.service.primary.id or self.deployment(good.id) is None:
+        good, primary = self.service.last_completed, self.service.primary
+        if good is None or good.id == primary.id:
             return
-        ready_new = sum(map(self.ready, self.wanted(self.service.primary.id)))
-        missing = wanted - len(old) - ready_new
-        current = self.deployment(good.id) or good
+        current = self.deployment(good.id)
+        if current is None:
+            return
+        failed = primary.rollout is RolloutState.FAILED
+        wanted = self.service.desired_count if failed else fewest_and_most(self.service)[0]
+        missing = wanted - len(self.old()) - sum(map(self.ready, self.wanted(primary.id)))
         if missing > 0 and current.retry_at > self.now:
             self.wakes.append(current.retry_at)
-        elif missing > 0:
-            self.start(good.id, missing)
+        elif missing > 0 and self.room() > 0:
+            self.start(good.id, min(missing, self.room()))
+
+    def stop_old(self) -> None:
+        """An old task that serves leaves for a new one that serves, or to make room for it; one that does not
+        serve leaves for the new one's first try."""
+        primary, desired = self.service.primary, self.service.desired_count
+        fewest, most = fewest_and_most(self.service)
+        blocked = self.missing() > 0 and self.room() <= 0
+        all_new_ready = sum(map(self.ready, self.wanted(primary.id))) >= desired
+        for task in self.least_useful_first(self.old()):
+            if self.ready(task):
+                healthy = sum(map(self.ready, self.wanted()))
+                leaves = healthy - 1 >= fewest and (all_new_ready or blocked or healthy > desired)
+            else:
+                leaves = all_new_ready or (blocked and primary.failed_tasks == 0)
+            if leaves:
+                self.stop(task, events.stopped_by(primary.id))
+        if blocked and fewest >= most and all(map(self.ready, self.old())):
+            self.tell_once(events.no_room(self.service.name, fewest, most))
 
     def complete(self) -> None:
         service, primary = self.service, self.service.primary
@@ -371,6 +384,27 @@ class _Work:
             task.last_status not in (TaskStatus.STOPPED, TaskStatus.DEACTIVATING)
             for task in self.tasks.values()
         ) + sum(start.count for start in self.starts)
+
+    def room(self) -> int:
+        """How many more tasks may be started now."""
+        return fewest_and_most(self.service)[1] - self.occupying()
+
+    def missing(self) -> int:
+        """How many tasks the PRIMARY deployment has to start yet."""
+        primary = self.service.primary
+        if primary.rollout is RolloutState.FAILED:
+            return 0
+        begun = sum(start.count for start in self.starts if start.deployment == primary.id)
+        return max(0, self.service.desired_count - len(self.wanted(primary.id)) - begun)
+
+    def old(self) -> list[Task]:
+        return [task for task in self.wanted() if task.started_by != self.service.primary.id]
+
+    def tell_once(self, message: str) -> None:
+        """Once per deployment."""
+        since = self.service.primary.created_at
+        if not any(event.message == message and event.created_at >= since for event in self.service.events):
+            self.messages.append(message)
 
     def ready(self, task: Task) -> bool:
         return is_ready(self.service, task, self.now)
