@@ -64,23 +64,26 @@ def compile_pipeline(path: str, text: str | bytes, facts: PushFacts, read_local:
     root = Includer(read_local, facts.tracked_paths, problems, open=[path]).expand(root)
     root = resolve_references(resolve_extends(root, problems), problems)
     if problems.found:
-        return Compiled(errors=tuple(problems.found))
+        return Compiled(errors=problems.in_order())
     configuration = _read(root, problems)
-    if not problems.found:
-        check_graph(configuration.stages, configuration.drafts, problems)
+    if configuration.stages is not None:
+        check_graph(configuration.stages, configuration.drafts, configuration.unreadable, problems)
     if problems.found:
-        return Compiled(errors=tuple(problems.found))
+        return Compiled(errors=problems.in_order())
     return _create(configuration, facts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Configuration:
+    """`stages` is None when they cannot be told; `unreadable` are jobs with errors of their own."""
+
     root: Node
-    stages: tuple[str, ...]
+    stages: tuple[str, ...] | None
     variables: tuple[Variable, ...]
     workflow_rules: tuple[Rule, ...] | None
     workflow_name: str | None
     drafts: tuple[Draft, ...]
+    unreadable: frozenset[str]
 
 
 def _read(root: Node, problems: Problems) -> _Configuration:
@@ -89,17 +92,21 @@ def _read(root: Node, problems: Problems) -> _Configuration:
         problems.unsupported(root.key("cache"), "cache")
     defaults = _defaults(root, reader)
     workflow_rules, workflow_name = _workflow(root, reader)
+    stages = _stages(root, reader)
+    variables = reader.variables(root.value.get("variables"), "variables", described=True)
+    drafts = _drafts(root, defaults, problems)
     return _Configuration(
         root=root,
-        stages=_stages(root, reader),
-        variables=reader.variables(root.value.get("variables"), "variables", described=True),
+        stages=stages,
+        variables=variables,
         workflow_rules=workflow_rules,
         workflow_name=workflow_name,
-        drafts=_drafts(root, defaults, problems),
+        drafts=drafts,
+        unreadable=frozenset(root.value) - {draft.definition.name for draft in drafts},
     )
 
 
-def _stages(root: Node, reader: Reader) -> tuple[str, ...]:
+def _stages(root: Node, reader: Reader) -> tuple[str, ...] | None:
     node = root.value.get("stages")
     if node is None or node.value is None:
         return (".pre", *DEFAULT_STAGES, ".post")
@@ -107,7 +114,7 @@ def _stages(root: Node, reader: Reader) -> tuple[str, ...]:
     if stages is None:
         if not isinstance(node.value, list):
             reader.wrong(node, "stages", "config should be an array of strings")
-        return (".pre", *DEFAULT_STAGES, ".post")
+        return None
     own = [stage for stage in dict.fromkeys(stages) if stage not in (".pre", ".post")]
     return (".pre", *own, ".post") if stages else ()
 
@@ -192,14 +199,15 @@ def _create(configuration: _Configuration, facts: PushFacts) -> Compiled:
         chosen.append(job)
     check_presence(chosen, {draft.definition.name: draft for draft in configuration.drafts}, problems)
     if problems.found:
-        return Compiled(errors=tuple(problems.found))
+        return Compiled(errors=problems.in_order())
     if all(job.stage in (".pre", ".post") for job in chosen):
         return Compiled(errors=(Problem(NOTHING),), filtered=True)
-    order = {stage: position for position, stage in enumerate(configuration.stages)}
+    all_stages = configuration.stages or ()
+    order = {stage: position for position, stage in enumerate(all_stages)}
     used = {job.stage for job in chosen}
     present = {job.name for job in chosen}
     jobs = [_without_absent(job, present) for job in sorted(chosen, key=lambda job: order[job.stage])]
-    stages = tuple(stage for stage in configuration.stages if stage in used)
+    stages = tuple(stage for stage in all_stages if stage in used)
     return Compiled(PipelineDefinition(stages, tuple(jobs), configuration.workflow_name))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from shipline.compiler.job import Draft
 from shipline.compiler.nodes import Node
@@ -10,8 +10,13 @@ from shipline.compiler.problems import Problems
 from shipline.model.definition import JobDefinition
 
 
-def check_graph(stages: tuple[str, ...], drafts: tuple[Draft, ...], problems: Problems) -> None:
-    """Stages exist, needs and dependencies are jobs of this or earlier stages, nothing goes in a circle."""
+def check_graph(
+    stages: tuple[str, ...], drafts: tuple[Draft, ...], unreadable: Collection[str], problems: Problems
+) -> None:
+    """Stages exist, needs and dependencies are jobs of this or earlier stages, nothing goes in a circle.
+
+    Nothing is said of needs of `unreadable` jobs: they have been told already.
+    """
     order = {stage: position for position, stage in enumerate(stages)}
     jobs = {draft.definition.name: draft.definition for draft in drafts}
     for draft in drafts:
@@ -20,8 +25,8 @@ def check_graph(stages: tuple[str, ...], drafts: tuple[Draft, ...], problems: Pr
             text = f"{job.name} job: chosen stage {job.stage} does not exist; available stages are "
             problems.add(_at(draft, "stage"), text + ", ".join(stages), job=job.name)
             continue
-        _check_dependencies(draft, jobs, order, problems)
-        _check_needs(draft, jobs, order, problems)
+        _check_dependencies(draft, jobs, unreadable, order, problems)
+        _check_needs(draft, jobs, unreadable, order, problems)
     if not problems.found:
         _check_circles(drafts, problems)
 
@@ -32,12 +37,18 @@ def _at(draft: Draft, key: str) -> Node:
 
 
 def _check_dependencies(
-    draft: Draft, jobs: Mapping[str, JobDefinition], order: Mapping[str, int], problems: Problems
+    draft: Draft,
+    jobs: Mapping[str, JobDefinition],
+    unreadable: Collection[str],
+    order: Mapping[str, int],
+    problems: Problems,
 ) -> None:
     job = draft.definition
     for name in job.dependencies or ():
         at = _at(draft, "dependencies")
         if name not in jobs:
+            if name in unreadable:
+                continue
             problems.add(at, f"{job.name} job: undefined dependency: {name}", job=job.name)
         elif order.get(jobs[name].stage, -1) > order[job.stage]:
             text = f"{job.name} job: dependency {name} is not defined in current or prior stages"
@@ -48,7 +59,11 @@ def _check_dependencies(
 
 
 def _check_needs(
-    draft: Draft, jobs: Mapping[str, JobDefinition], order: Mapping[str, int], problems: Problems
+    draft: Draft,
+    jobs: Mapping[str, JobDefinition],
+    unreadable: Collection[str],
+    order: Mapping[str, int],
+    problems: Problems,
 ) -> None:
     job, at = draft.definition, _at(draft, "needs")
     seen: set[str] = set()
@@ -57,7 +72,7 @@ def _check_needs(
             problems.add(at, f"{job.name} has the following needs duplicated: {need.job}.", job=job.name)
         seen.add(need.job)
         if need.job not in jobs:
-            if not need.optional:
+            if not need.optional and need.job not in unreadable:
                 problems.add(at, f"{job.name} job: undefined need: {need.job}", job=job.name)
         elif order.get(jobs[need.job].stage, -1) > order[job.stage]:
             text = f"{job.name} job: need {need.job} is not defined in current or prior stages"

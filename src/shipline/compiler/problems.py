@@ -33,6 +33,11 @@ class Problems:
 
     found: list[Problem] = field(default_factory=list)
 
+    def in_order(self) -> tuple[Problem, ...]:
+        """File by file, each from top to bottom."""
+        files = list(dict.fromkeys(problem.file for problem in self.found))
+        return tuple(sorted(self.found, key=lambda problem: (files.index(problem.file), problem.line)))
+
     def add(self, node: Node, message: str, *, job: str | None = None, hint: str = "") -> None:
         problem = Problem(message, node.file, node.line, node.column, job, hint)
         if problem not in self.found and len(self.found) < PROBLEM_LIMIT:
