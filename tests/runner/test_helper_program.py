@@ -301,21 +301,28 @@ def test_no_file_is_unpacked_with_the_rights_of_its_owner(root: Path) -> None:
 
 
 def test_more_files_than_the_limit_are_refused(root: Path) -> None:
-    own = load()
-    own.FILE_LIMIT = 3
-    own.unpack(archive(dict.fromkeys("abc", "")), str(root))
+    helper.unpack(archive(dict.fromkeys("abc", "")), str(root), file_limit=3)
     with pytest.raises(SystemExit, match="too large"):
-        own.unpack(archive(dict.fromkeys("defg", "")), str(root))
+        helper.unpack(archive(dict.fromkeys("defg", "")), str(root), file_limit=3)
     assert sorted(everything(root)) == ["a", "b", "c"]
 
 
 def test_more_bytes_than_the_limit_are_refused(root: Path) -> None:
-    own = load()
-    own.UNPACKED_LIMIT = 10
-    own.unpack(archive({"a": "12345", "b": "67890"}), str(root))
+    helper.unpack(archive({"a": "12345", "b": "67890"}), str(root), size_limit=10)
     with pytest.raises(SystemExit, match="too large"):
-        own.unpack(archive({"c": "123456", "d": "78901"}), str(root))
+        helper.unpack(archive({"c": "123456", "d": "78901"}), str(root), size_limit=10)
     assert sorted(everything(root)) == ["a", "b"]
+
+
+def test_an_archive_that_lies_about_its_size_gives_no_more_than_it_says(root: Path) -> None:
+    content = archive({"bomb": "x" * 100_000}).getvalue()
+    size = (100_000).to_bytes(4, "little")
+    at = content.rindex(b"PK\x01\x02") + 24
+    assert content[at : at + 4] == size
+    lying = io.BytesIO(content[:at] + (10).to_bytes(4, "little") + content[at + 4 :])
+    with pytest.raises(zipfile.BadZipFile):
+        helper.unpack(lying, str(root), size_limit=10)
+    assert all(len(text) <= 10 for text in everything(root).values())
 
 
 class Store(ThreadingHTTPServer):

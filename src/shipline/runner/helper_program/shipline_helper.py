@@ -267,11 +267,11 @@ def fetch(url, file):
     return status
 
 
-def unpack(file, root):
+def unpack(file, root, file_limit=FILE_LIMIT, size_limit=UNPACKED_LIMIT):
     """Only into the project's folder, through no link, and no more than the limits."""
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
-        if len(members) > FILE_LIMIT or sum(one.file_size for one in members) > UNPACKED_LIMIT:
+        if len(members) > file_limit or sum(one.file_size for one in members) > size_limit:
             raise SystemExit("ERROR: the artifacts are too large when unpacked")
         real = os.path.realpath(root)
         for one in members:
