@@ -164,6 +164,13 @@ def test_folders_behind_symbolic_links_are_not_followed(root: Path, tmp_path: Pa
     assert select(root, "in/out/secret", "in/out/*") == []
 
 
+def test_a_name_that_is_no_text_is_left_out_and_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(root, "good.txt")
+    (root / os.fsdecode(b"bad\xff.txt")).write_text("x")
+    assert select(root, "**") == ["good.txt"]
+    assert "WARNING: 'bad\\udcff.txt': left out" in capsys.readouterr().out
+
+
 def packed(root: Path, *names: str) -> zipfile.ZipFile:
     buffer = io.BytesIO()
     helper.pack_zip(buffer, str(root), list(names))
@@ -178,6 +185,14 @@ def test_links_are_packed_as_links_and_not_as_what_they_point_to(root: Path, tmp
         assert archive.read("link") == str(tmp_path / "secret").encode()
         assert archive.read("dangling") == b"nothing"
         assert all(one.external_attr >> 28 == 0o12 for one in archive.infolist())
+
+
+def test_a_link_to_a_name_that_is_no_text_comes_back_as_it_was(root: Path, tmp_path: Path) -> None:
+    (root / "link").symlink_to(os.fsdecode(b"bad\xff"))
+    buffer = io.BytesIO()
+    helper.pack_zip(buffer, str(root), ["link"])
+    helper.unpack(buffer, str(tmp_path / "other"))
+    assert os.fsencode((tmp_path / "other" / "link").readlink()) == b"bad\xff"
 
 
 def test_what_is_no_file_is_not_packed(root: Path) -> None:
@@ -436,6 +451,7 @@ def test_an_archive_is_sent_with_what_it_is(root: Path) -> None:
     [
         ({}, "artifacts.zip"),
         ({"name": "a/b.zip"}, "b.zip"),
+        ({"name": 'a "quoted"\r\nName: x'}, "a %22quoted%22%0D%0AName: x.zip"),
         ({"type": "junit", "format": "gzip"}, "junit.gz"),
         ({"type": "dotenv", "format": "raw"}, "dotenv"),
     ],

@@ -126,7 +126,17 @@ def select(root, paths, exclude, untracked):
         print(f"untracked: found {len(extra)} files")
         found |= extra
     kept = sorted(one for one in found if not any(pattern.fullmatch(one) for pattern in unwanted))
-    return kept[:FILE_LIMIT]
+    for one in kept:
+        if not is_text(one):
+            print(f"WARNING: {one!a}: left out, an archive cannot hold a name that is not UTF-8")
+    return [one for one in kept if is_text(one)][:FILE_LIMIT]
+
+
+def is_text(name):
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def upload(text):
@@ -171,7 +181,7 @@ def pack_zip(target, root, files):
             if os.path.islink(path):
                 info = zipfile.ZipInfo(name)
                 info.external_attr = 0o120777 << 16
-                archive.writestr(info, os.readlink(path))
+                archive.writestr(info, os.fsencode(os.readlink(path)))
             elif os.path.isfile(path):
                 archive.write(path, name)
 
@@ -194,6 +204,8 @@ def connect(url):
 
 def send(url, file, name):
     boundary = uuid.uuid4().hex
+    # As browsers do: what would end the header's word or line.
+    name = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
     head = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
@@ -288,7 +300,7 @@ def unpack(file, root, file_limit=FILE_LIMIT, size_limit=UNPACKED_LIMIT):
             if os.path.islink(target) or os.path.exists(target):
                 os.remove(target)
             if mode & 0o170000 == 0o120000:
-                os.symlink(archive.read(one).decode(), target)
+                os.symlink(os.fsdecode(archive.read(one)), target)
                 continue
             with archive.open(one) as source, open(target, "wb") as made:
                 while piece := source.read(CHUNK):
