@@ -35,6 +35,7 @@ def ensure_authority(folder: Path) -> None:
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_signs_certificates(), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -72,6 +73,14 @@ def issue_server(folder: Path, names: Iterable[str]) -> None:
 
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _signs_certificates() -> x509.KeyUsage:
+    """Without it strict clients (Python's own from 3.13 on) trust no authority."""
+    return x509.KeyUsage(
+        digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
+        key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
 
 
 def _general_name(name: str) -> x509.GeneralName:

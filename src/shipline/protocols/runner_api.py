@@ -7,34 +7,28 @@ Source: `lib/api/ci/runner.rb` and `common/spec` of gitlab-runner 16-19, restate
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 TRACE_CHUNK_LIMIT = 1024 * 1024
 REQUEST_LIMIT = 32 * 1024
 
 
-def _list_or_empty(value: Any) -> Any:
-    return [] if value is None else value
-
-
-def _text_or_empty(value: Any) -> Any:
-    return "" if value is None else value
-
-
-Item = TypeVar("Item")
-ListOf = Annotated[list[Item], BeforeValidator(_list_or_empty)]
-Text = Annotated[str, BeforeValidator(_text_or_empty)]
-
-
 class Message(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, members: Any) -> Any:
+        if not isinstance(members, dict):
+            return members
+        return {name: value for name, value in members.items() if value is not None}
 
 
 class JobVariable(Message):
     key: str
-    value: Text = ""
+    value: str = ""
     public: bool = False
     masked: bool = False
     file: bool = False
@@ -46,29 +40,29 @@ class JobImage(Message):
     alias: str | None = None
     entrypoint: list[str] | None = None
     command: list[str] | None = None
-    variables: ListOf[JobVariable] = Field(default_factory=list)
-    pull_policy: ListOf[str] = Field(default_factory=list)
+    variables: list[JobVariable] = Field(default_factory=list)
+    pull_policy: list[str] = Field(default_factory=list)
 
 
 class JobStep(Message):
     """`timeout` in seconds."""
 
     name: str
-    script: ListOf[str] = Field(default_factory=list)
+    script: list[str] = Field(default_factory=list)
     timeout: int = 3600
     when: str = "on_success"
     allow_failure: bool = False
 
 
 class JobArtifact(Message):
-    name: Text = ""
+    name: str = ""
     untracked: bool = False
-    paths: ListOf[str] = Field(default_factory=list)
-    exclude: ListOf[str] = Field(default_factory=list)
-    when: Text = "on_success"
-    artifact_type: Text = "archive"
-    artifact_format: Text = "zip"
-    expire_in: Text = ""
+    paths: list[str] = Field(default_factory=list)
+    exclude: list[str] = Field(default_factory=list)
+    when: str = "on_success"
+    artifact_type: str = "archive"
+    artifact_format: str = "zip"
+    expire_in: str = ""
 
 
 class JobCredentials(Message):
@@ -96,22 +90,22 @@ class GitInfo(Message):
     repo_url: str = Field(repr=False)
     ref: str
     sha: str
-    before_sha: Text = ""
-    ref_type: Text = "branch"
-    refspecs: ListOf[str] = Field(default_factory=list)
+    before_sha: str = ""
+    ref_type: str = "branch"
+    refspecs: list[str] = Field(default_factory=list)
     depth: int = 20
     protected: bool | None = None
-    repo_object_format: Text = "sha1"
+    repo_object_format: str = "sha1"
 
 
 class JobInfo(Message):
     id: int | None = None
     name: str
-    stage: Text = ""
+    stage: str = ""
     pipeline_id: int = 0
     project_id: int = 0
-    project_name: Text = ""
-    project_full_path: Text = ""
+    project_name: str = ""
+    project_full_path: str = ""
     user_id: int | None = None
 
 
@@ -123,8 +117,8 @@ class RunnerInfo(Message):
 
 class JobFeatures(Message):
     trace_sections: bool = False
-    token_mask_prefixes: ListOf[str] = Field(default_factory=list)
-    failure_reasons: ListOf[str] = Field(default_factory=list)
+    token_mask_prefixes: list[str] = Field(default_factory=list)
+    failure_reasons: list[str] = Field(default_factory=list)
 
 
 class JobPayload(Message):
@@ -136,13 +130,13 @@ class JobPayload(Message):
     job_info: JobInfo
     git_info: GitInfo
     runner_info: RunnerInfo = RunnerInfo()
-    variables: ListOf[JobVariable] = Field(default_factory=list)
-    steps: ListOf[JobStep] = Field(default_factory=list)
+    variables: list[JobVariable] = Field(default_factory=list)
+    steps: list[JobStep] = Field(default_factory=list)
     image: JobImage | None = None
-    services: ListOf[JobImage] = Field(default_factory=list)
-    artifacts: ListOf[JobArtifact] = Field(default_factory=list)
-    credentials: ListOf[JobCredentials] = Field(default_factory=list)
-    dependencies: ListOf[JobDependency] = Field(default_factory=list)
+    services: list[JobImage] = Field(default_factory=list)
+    artifacts: list[JobArtifact] = Field(default_factory=list)
+    credentials: list[JobCredentials] = Field(default_factory=list)
+    dependencies: list[JobDependency] = Field(default_factory=list)
     features: JobFeatures = JobFeatures()
 
 
@@ -175,13 +169,13 @@ class RunnerFeatures(Message):
 
 
 class RunnerVersionInfo(Message):
-    name: Text = ""
-    version: Text = ""
-    revision: Text = ""
-    platform: Text = ""
-    architecture: Text = ""
-    executor: Text = ""
-    shell: Text = ""
+    name: str = ""
+    version: str = ""
+    revision: str = ""
+    platform: str = ""
+    architecture: str = ""
+    executor: str = ""
+    shell: str = ""
     features: RunnerFeatures = RunnerFeatures()
 
 
@@ -189,25 +183,25 @@ class JobRequest(Message):
     """POST /api/v4/jobs/request. `last_update` is the X-GitLab-Last-Update of the answer before."""
 
     token: str = Field(repr=False)
-    system_id: Text = ""
-    last_update: Text = ""
+    system_id: str = ""
+    last_update: str = ""
     info: RunnerVersionInfo = RunnerVersionInfo()
 
 
 class TraceOutput(Message):
     """`checksum` is `crc32:` and 8 hex digits over all bytes of the log, `bytesize` their number."""
 
-    checksum: Text = ""
+    checksum: str = ""
     bytesize: int = 0
 
 
 class JobUpdate(Message):
     """PUT /api/v4/jobs/:id. `state` is pending, running, success or failed."""
 
-    token: Text = Field(default="", repr=False)
-    state: Text = ""
-    failure_reason: Text = ""
-    checksum: Text = ""
+    token: str = Field(default="", repr=False)
+    state: str = ""
+    failure_reason: str = ""
+    checksum: str = ""
     output: TraceOutput | None = None
     exit_code: int | None = None
     info: RunnerVersionInfo | None = None
@@ -215,5 +209,5 @@ class JobUpdate(Message):
 
 class VerifyRequest(Message):
     token: str = Field(repr=False)
-    system_id: Text = ""
+    system_id: str = ""
     info: RunnerVersionInfo = RunnerVersionInfo()

@@ -74,12 +74,12 @@ def load(path: Path) -> ConfigFile:
     top = _read(path, "", document, ConfigFile, warnings)
     if not isinstance(sections, list):
         raise UsageError(f"{path}: write [[runners]], with two brackets.")
-    runners = tuple(_runner(path, section, warnings) for section in sections)
+    runners = tuple(_runner(path, _table(path, "[[runners]]", section), warnings) for section in sections)
     return ConfigFile(**top, runners=runners, warnings=tuple(warnings))
 
 
 def _runner(path: Path, section: dict[str, Any], warnings: list[str]) -> RunnerSection:
-    docker = section.pop("docker", {})
+    docker = _table(path, "[runners.docker]", section.pop("docker", {}))
     values = _read(path, "[[runners]] ", section, RunnerSection, warnings)
     for key in ("name", "url", "token"):
         if not values.get(key):
@@ -89,6 +89,12 @@ def _runner(path: Path, section: dict[str, Any], warnings: list[str]) -> RunnerS
     return RunnerSection(
         **values, docker=DockerSection(**_read(path, "[runners.docker] ", docker, DockerSection, warnings))
     )
+
+
+def _table(path: Path, where: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: {where} must be a table, not {value!r}.")
+    return value
 
 
 def _read(
@@ -104,7 +110,12 @@ def _read(
         several = [value] if key == "pull_policy" and isinstance(value, str) else value
         read = tuple(several) if isinstance(several, list) else several
         wanted = {"str": str, "int": int, "bool": bool, "tuple[str, ...]": tuple}.get(str(expected), Mapping)
-        if not isinstance(read, wanted):
+        inner = read if wanted is tuple else read.values() if isinstance(read, Mapping) else ()
+        if (
+            not isinstance(read, wanted)
+            or (wanted is int and isinstance(read, bool))
+            or not all(isinstance(one, str) for one in inner)
+        ):
             raise UsageError(f"{path}: {where}{key} has the wrong type: {value!r}.")
         kept[key] = read
     return kept

@@ -24,6 +24,7 @@ from shipline.runner.job import JobRun, Result
 from shipline.runner.masking import Masker
 from shipline.runner.reporting import Reporter
 from shipline.runner.trace import Trace
+from shipline.runner.variables import job_variables
 
 UNHEALTHY_LIMIT = 3
 UNHEALTHY_SECONDS = 3600.0
@@ -125,9 +126,11 @@ class Manager:
         task.add_done_callback(done)
 
     async def _job(self, payload: JobPayload, section: RunnerSection, docker: aiodocker.Docker) -> None:
-        secrets_ = [one.value for one in payload.variables if one.masked] + [payload.token]
+        masked = [one.value for one in payload.variables if one.masked]
+        # References in them are replaced before the job sees them.
+        masked += job_variables(payload, section, payload.runner_info.timeout).secrets
         trace = Trace(
-            Masker(secrets_, payload.features.token_mask_prefixes),
+            Masker([*masked, payload.token], payload.features.token_mask_prefixes),
             section.output_limit * 1024,
             time.time,
             payload.features.trace_sections,

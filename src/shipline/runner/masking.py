@@ -12,7 +12,10 @@ _PARAMETERS = (
     b"private_token", b"authenticity_token", b"rss_token", b"x-amz-signature", b"x-amz-credential",
     b"x-amz-security-token",
 )  # fmt: skip
-_PARAMETER = rb"(?i:(?<=[?&])(?:" + b"|".join(_PARAMETERS) + rb")=)[^\s&\"']*"
+# With the sign before it: what is held back must still be known as a parameter when more comes.
+_PARAMETER = rb"(?i:[?&](?:" + b"|".join(_PARAMETERS) + rb")=)[^\s&\"']*"
+_BEGUN = {name[:length] for name in _PARAMETERS for length in range(len(name) + 1)}
+_PARAMETER_BEGUN = rb"(?i:[?&](?:" + b"|".join(map(re.escape, sorted(_BEGUN))) + rb"))"
 _TAIL = 4096
 
 
@@ -39,7 +42,7 @@ class Masker:
         ]
         parts.append(rb"(?P<parameter>" + _PARAMETER + rb")")
         self._pattern = re.compile(b"|".join(parts))
-        unfinished = [start + _TOKEN + rb"*" for start in starts] + [_PARAMETER]
+        unfinished = [start + _TOKEN + rb"*" for start in starts] + [_PARAMETER, _PARAMETER_BEGUN]
         self._open = re.compile(rb"(?:" + b"|".join(unfinished) + rb")\Z")
         self._starts = tuple(self._known) + tuple(prefix.encode() for prefix in self.prefixes)
 

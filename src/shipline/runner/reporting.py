@@ -83,8 +83,12 @@ class Reporter:
 
     async def _try_to_finish(self, result: Result) -> bool:
         while self.trace.sent < len(self.trace.content):
+            before = self.trace.sent
             if not await self._send_part():
                 return True
+            if self.trace.sent == before:
+                # Neither taken nor told from where: not again at once.
+                return False
         state = "failed" if result.failure_reason else "success"
         output = TraceOutput(checksum=self.trace.checksum, bytesize=len(self.trace.content))
         update = JobUpdate(

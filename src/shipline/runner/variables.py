@@ -63,7 +63,7 @@ def job_variables(payload: JobPayload, section: RunnerSection, timeout: int) -> 
     )
     values = {variable.key: variable.value for variable in resolved}
     secrets = [one.value for one in merged.values() if one.masked]
-    secrets += [values[key] for key, one in merged.items() if one.masked]
+    secrets += [values[key] for key, one in merged.items() if one.masked and not one.file]
     return Variables(
         values=values,
         files=files,

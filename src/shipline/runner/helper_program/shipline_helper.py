@@ -56,8 +56,9 @@ def answers(address):
         return False
 
 
-def translate(pattern):
-    """A doublestar glob as a regular expression over paths from the project's folder."""
+def translate(pattern, deep=True):
+    """A doublestar glob as a regular expression over paths from the project's folder. `deep`: a folder that
+    matches stands for all that is in it."""
     made, position = "", 0
     while position < len(pattern):
         if pattern.startswith("**/", position):
@@ -73,15 +74,16 @@ def translate(pattern):
             made, position = made + fnmatch.translate(pattern[position : end + 1])[4:-3], end + 1
         else:
             made, position = made + re.escape(pattern[position]), position + 1
-    # A folder that matches stands for all that is in it.
-    return re.compile(made.rstrip("/") + r"(?:/.*)?")
+    return re.compile(made.rstrip("/") + (r"(?:/.*)?" if deep else ""))
 
 
 def clean(pattern, root):
     """The pattern from the project's folder, or None when it leads out of it."""
-    pattern = pattern[len(root) + 1 :] if pattern.startswith(root + "/") else pattern
-    pattern = os.path.normpath(pattern.rstrip("/"))
-    return None if pattern.startswith(("/", "..")) else ("**" if pattern == "." else pattern)
+    pattern = pattern[len(root) + 1 :] if (pattern + "/").startswith(root + "/") else pattern
+    pattern = os.path.normpath(pattern)
+    if pattern == ".." or pattern.startswith(("/", "../")):
+        return None
+    return "**" if pattern == "." else pattern
 
 
 def select(root, paths, exclude, untracked):
@@ -94,7 +96,9 @@ def select(root, paths, exclude, untracked):
             print(f"WARNING: {path}: path is not a subpath of project directory: {root}")
             continue
         wanted.append((path, translate(pattern)))
-    unwanted = [translate(pattern) for pattern in (clean(path, root) for path in exclude) if pattern]
+    # A variable that is not set leaves an empty pattern: it excludes nothing. Here folders stand for themselves.
+    kept_out = [clean(path, root) for path in exclude if path]
+    unwanted = [translate(pattern, deep=False) for pattern in kept_out if pattern]
     matched = {path: 0 for path, _ in wanted}
     for folder, folders, files in os.walk(root):
         if folder == root and ".git" in folders:
@@ -122,13 +126,26 @@ def select(root, paths, exclude, untracked):
         print(f"untracked: found {len(extra)} files")
         found |= extra
     kept = sorted(one for one in found if not any(pattern.fullmatch(one) for pattern in unwanted))
-    return kept[:FILE_LIMIT]
+    for one in kept:
+        if not is_text(one):
+            print(f"WARNING: {one!a}: left out, an archive cannot hold a name that is not UTF-8")
+    return [one for one in kept if is_text(one)][:FILE_LIMIT]
+
+
+def is_text(name):
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def upload(text):
     """JSON: url, root, name, type, format, paths, exclude, untracked, expire_in."""
     asked = json.loads(text)
     files = select(asked["root"], asked["paths"], asked["exclude"], asked["untracked"])
+    if asked["format"] != "zip":
+        # Only an archive can hold a link; what it points to is not the job's.
+        files = [name for name in files if is_plain(os.path.join(asked["root"], name))]
     if not files:
         print("ERROR: No files to upload")
         return 0
@@ -153,6 +170,10 @@ def upload(text):
     return 0 if status == 201 else 1
 
 
+def is_plain(path):
+    return os.path.isfile(path) and not os.path.islink(path)
+
+
 def pack_zip(target, root, files):
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         for name in files:
@@ -160,21 +181,19 @@ def pack_zip(target, root, files):
             if os.path.islink(path):
                 info = zipfile.ZipInfo(name)
                 info.external_attr = 0o120777 << 16
-                archive.writestr(info, os.readlink(path))
+                archive.writestr(info, os.fsencode(os.readlink(path)))
             elif os.path.isfile(path):
                 archive.write(path, name)
 
 
 def pack_gzip(target, root, files):
     for name in files:
-        path = os.path.join(root, name)
-        if os.path.isfile(path):
-            with (
-                open(path, "rb") as file,
-                gzip.GzipFile(os.path.basename(name), "wb", fileobj=target) as member,
-            ):
-                while piece := file.read(CHUNK):
-                    member.write(piece)
+        with (
+            open(os.path.join(root, name), "rb") as file,
+            gzip.GzipFile(os.path.basename(name), "wb", fileobj=target) as member,
+        ):
+            while piece := file.read(CHUNK):
+                member.write(piece)
 
 
 def connect(url):
@@ -185,6 +204,8 @@ def connect(url):
 
 def send(url, file, name):
     boundary = uuid.uuid4().hex
+    # As browsers do: what would end the header's word or line.
+    name = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
     head = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
@@ -258,17 +279,18 @@ def fetch(url, file):
     return status
 
 
-def unpack(file, root):
+def unpack(file, root, file_limit=FILE_LIMIT, size_limit=UNPACKED_LIMIT):
     """Only into the project's folder, through no link, and no more than the limits."""
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
-        if len(members) > FILE_LIMIT or sum(one.file_size for one in members) > UNPACKED_LIMIT:
+        if len(members) > file_limit or sum(one.file_size for one in members) > size_limit:
             raise SystemExit("ERROR: the artifacts are too large when unpacked")
         real = os.path.realpath(root)
         for one in members:
             target = os.path.join(root, one.filename)
             inside = os.path.realpath(os.path.dirname(target))
-            if one.filename.startswith("/") or not (inside + "/").startswith(real + "/"):
+            out = one.filename.startswith("/") or os.path.basename(target) in (".", "..")
+            if out or not (inside + "/").startswith(real + "/"):
                 raise SystemExit(f"ERROR: {one.filename!r} leads out of the project's folder")
             mode = one.external_attr >> 16
             if one.is_dir():
@@ -278,7 +300,7 @@ def unpack(file, root):
             if os.path.islink(target) or os.path.exists(target):
                 os.remove(target)
             if mode & 0o170000 == 0o120000:
-                os.symlink(archive.read(one).decode(), target)
+                os.symlink(os.fsdecode(archive.read(one)), target)
                 continue
             with archive.open(one) as source, open(target, "wb") as made:
                 while piece := source.read(CHUNK):

@@ -1,0 +1,72 @@
+"""How long is waited before a call is tried again, and where sources are cloned from."""
+
+from __future__ import annotations
+
+import base64
+
+import httpx
+import pytest
+
+from shipline.runner.coordinator_client import Answer, backoff
+from shipline.runner.job import clone_address
+
+NOW = 1700000000.0
+
+
+@pytest.mark.parametrize(
+    ("attempt", "seconds"), [(0, 0.1), (1, 0.2), (2, 0.4), (9, 51.2), (10, 60.0), (10_000, 60.0)]
+)
+def test_each_further_try_waits_twice_as_long_up_to_a_minute(attempt: int, seconds: float) -> None:
+    assert backoff(attempt, httpx.Headers(), NOW) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "9999"}, 60.0),
+        ({"Retry-After": "Tue, 14 Nov 2023 22:13:50 GMT"}, 0.1),
+        ({"Retry-After": "-1"}, 0.1),
+        ({"RateLimit-ResetTime": "Tue, 14 Nov 2023 22:13:50 GMT"}, 30.0),
+        ({"RateLimit-ResetTime": "Tue, 14 Nov 2023 22:13:10 GMT", "Retry-After": "7"}, 0.0),
+        ({"RateLimit-ResetTime": "Wed, 15 Nov 2023 22:13:10 GMT"}, 60.0),
+        ({"RateLimit-ResetTime": "soon", "Retry-After": "7"}, 7.0),
+    ],
+)
+def test_what_the_server_says_is_heeded_within_reason(headers: dict[str, str], seconds: float) -> None:
+    assert backoff(0, httpx.Headers(headers), NOW) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("status", "job_status", "over"),
+    [
+        (202, "running", False),
+        (202, "canceling", False),
+        (416, "running", False),
+        (200, "canceled", True),
+        (202, "failed", True),
+        (401, "", True),
+        (403, "running", True),
+        (404, "", True),
+    ],
+)
+def test_it_is_known_when_a_job_is_not_ours_any_more(status: int, job_status: str, over: bool) -> None:
+    assert Answer(status, job_status).over is over
+
+
+@pytest.mark.parametrize(
+    ("repository", "clone_url", "address"),
+    [
+        ("http://u:p@127.0.0.1:8080/a/b.git", "", "http://127.0.0.1:8080/a/b.git"),
+        ("http://u:p@127.0.0.1:8080/a/b.git", "http://c.internal:80", "http://c.internal:80/a/b.git"),
+        ("https://u:p@gitlab.example/a/b.git", "http://c/gitlab/", "http://c/gitlab/a/b.git"),
+    ],
+)
+def test_credentials_leave_the_address_for_a_header(repository: str, clone_url: str, address: str) -> None:
+    url, basic = clone_address(repository, clone_url)
+    assert url == address
+    assert base64.b64decode(basic) == b"u:p"
+
+
+def test_an_address_without_credentials_has_empty_ones() -> None:
+    assert base64.b64decode(clone_address("http://c/a/b.git", "")[1]) == b":"
