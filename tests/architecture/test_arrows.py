@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "shipline"
 IMPURE = {
     "asyncio", "datetime.now", "http", "httpx", "os", "pathlib", "random", "secrets", "socket", "sqlite3",
-    "subprocess", "time", "urllib", "uuid", "aiodocker", "aiohttp", "django",
+    "subprocess", "time", "urllib.request", "uuid", "aiodocker", "aiohttp", "django",
 }  # fmt: skip
 PURE_ROOMS = ("model", "compiler", "pipeline", "protocols")
 

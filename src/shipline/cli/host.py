@@ -21,18 +21,21 @@ def host() -> None:
 
 
 @host.command(context_settings={"ignore_unknown_options": True})
+@click.option("--images", "with_images", is_flag=True, help="First see to every image that shipline needs.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(command: tuple[str, ...]) -> None:
+def run(command: tuple[str, ...], with_images: bool) -> None:
     """Run COMMAND with a Docker Engine: DOCKER_HOST names it.
 
     Uses the engine that is there, else starts one of its own and stops it afterwards. The exit code is
     COMMAND's.
     """
-    sys.exit(asyncio.run(_run(command)))
+    sys.exit(asyncio.run(_run(command, tuple(STAND_INS) if with_images else ())))
 
 
-async def _run(command: tuple[str, ...]) -> int:
-    async with engine(reporter(Console(stderr=True))) as docker_host:
+async def _run(command: tuple[str, ...], names: tuple[str, ...]) -> int:
+    report = reporter(Console(stderr=True))
+    async with engine(report) as docker_host:
+        await ensure_images(docker_host, names, report)
         process = await asyncio.create_subprocess_exec(
             *command, env=os.environ | {"DOCKER_HOST": docker_host}
         )
