@@ -40,7 +40,8 @@ INFO = api.RunnerVersionInfo(  # noqa: S604 - no process is started; it names th
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """`healthy` False: the coordinator did not accept us."""
+    """`healthy` False: the coordinator did not accept us. `last_update` goes into the next question; empty, the
+    answer to that comes at once."""
 
     job: api.JobPayload | None
     last_update: str
@@ -110,7 +111,8 @@ class CoordinatorClient:
         version = answer.headers.get("X-GitLab-Last-Update", last_update)
         if answer.status_code == 201:
             try:
-                return Polled(api.JobPayload.model_validate_json(answer.content), version)
+                # Where one job was there may be more: the next question must not wait for the queue to change.
+                return Polled(api.JobPayload.model_validate_json(answer.content), "")
             except ValidationError as error:
                 fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors()[:5])
                 raise RemoteError(f"The coordinator sent a job that is not understood: {fields}.") from None

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from shipline.errors import RemoteError
 from shipline.protocols.runner_api import JobPayload, JobUpdate, TraceOutput
-from shipline.runner.coordinator_client import CoordinatorClient
+from shipline.runner.coordinator_client import Answer, CoordinatorClient
 from shipline.runner.job import Result
 from shipline.runner.trace import Trace
 
 FIRST_SECONDS = 0.3
 INTERVAL_SECONDS = 1.0
 INTERVAL_LIMIT = 60.0
-TOUCH_SECONDS = 30.0
+TOUCH_LIMITS = (1.0, 30.0)
 FINAL_TRIES = 10
 FINAL_BACKOFF_LIMIT = 60.0
 _log = logging.getLogger(__name__)
@@ -32,9 +32,14 @@ class Reporter:
     abort: Callable[[], object]
     cancel: Callable[[], object]
     monotonic: Callable[[], float]
+    _touch_seconds: float = TOUCH_LIMITS[1]
 
     async def follow(self) -> None:
-        """Send what there is, again and again; to be cancelled when the job has ended."""
+        """Send what there is, again and again; to be cancelled when the job has ended.
+
+        A job that says nothing gives a sign of life as often as the coordinator wants to hear of it
+        (X-GitLab-Trace-Update-Interval): the answer is how we learn that it was cancelled.
+        """
         interval, last = FIRST_SECONDS, self.monotonic()
         while True:
             await asyncio.sleep(interval)
@@ -43,11 +48,11 @@ class Reporter:
                 if self.trace.sent < len(self.trace.content):
                     await self._send_part()
                     last = self.monotonic()
-                elif self.monotonic() - last > TOUCH_SECONDS:
+                elif self.monotonic() - last > self._touch_seconds:
                     answer = await self.client.update_job(
                         self.payload.id, self.payload.token, JobUpdate(state="running")
                     )
-                    self._heed(answer.over, answer.job_status)
+                    self._heed(answer)
                     last = self.monotonic()
             except RemoteError as error:
                 # The job goes on; what is not sent yet is sent when the coordinator is back.
@@ -61,13 +66,16 @@ class Reporter:
             self.trace.acknowledge(start + len(content))
         elif answer.status == 416 and answer.size is not None:
             self.trace.acknowledge(answer.size)
-        self._heed(answer.over, answer.job_status)
+        self._heed(answer)
         return not answer.over
 
-    def _heed(self, over: bool, job_status: str) -> None:
-        if over:
+    def _heed(self, answer: Answer) -> None:
+        if answer.interval is not None:
+            lowest, highest = TOUCH_LIMITS
+            self._touch_seconds = max(lowest, min(highest, answer.interval))
+        if answer.over:
             self.abort()
-        elif job_status == "canceling":
+        elif answer.job_status == "canceling":
             self.cancel()
 
     async def finish(self, result: Result) -> None:

@@ -123,13 +123,8 @@ async def _job_or_nothing(runner_id: int, version: str) -> HttpResponseBase:
     payload = await in_database(jobs.take_job, runner_id)
     if payload is None:
         return _nothing(version)
-    response = HttpResponse(_with_tokens(payload), status=201, content_type="application/json")
-    response["X-GitLab-Last-Update"] = version
-    return response
-
-
-def _with_tokens(payload: api.JobPayload) -> str:
-    return payload.model_dump_json()
+    # Without X-GitLab-Last-Update: more jobs may be pending, and the runner must not wait for the next change.
+    return HttpResponse(payload.model_dump_json(), status=201, content_type="application/json")
 
 
 def _nothing(version: str) -> HttpResponse:

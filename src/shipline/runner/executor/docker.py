@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import aiodocker
 import aiohttp
@@ -21,6 +21,7 @@ from shipline.errors import EngineError, EngineUnavailable
 from shipline.runner.executor.spec import ContainerSpec, JobSpec
 
 Output = Callable[[bytes], None]
+_Made = TypeVar("_Made")
 STOP_SECONDS = 2
 CLEAN_SECONDS = 60.0
 
@@ -34,6 +35,7 @@ class Executor:
     credentials: Mapping[str, Credentials]
     aliases: Mapping[str, str]
     say: Callable[[str], None]
+    _making: set[asyncio.Future[Any]] = field(default_factory=set)
 
     @asynccontextmanager
     async def ground(self) -> AsyncIterator[None]:
@@ -41,8 +43,8 @@ class Executor:
         try:
             async with translated("creating the job's network and volume"):
                 await asyncio.gather(
-                    self.docker.networks.create(dict(self.spec.network)),
-                    self.docker.volumes.create(dict(self.spec.volume)),
+                    self._to_the_end(self.docker.networks.create(dict(self.spec.network))),
+                    self._to_the_end(self.docker.volumes.create(dict(self.spec.volume))),
                 )
             yield
         finally:
@@ -51,7 +53,16 @@ class Executor:
                 async with asyncio.timeout(CLEAN_SECONDS):
                     await asyncio.shield(asyncio.ensure_future(self._clean()))
 
+    async def _to_the_end(self, making: Awaitable[_Made]) -> _Made:
+        """The engine goes on making what it was asked for when nobody waits for the answer any more. So we do
+        wait, when we clean up, else it would appear after that."""
+        task = asyncio.ensure_future(making)
+        self._making.add(task)
+        task.add_done_callback(self._making.discard)
+        return await asyncio.shield(task)
+
     async def _clean(self) -> None:
+        await asyncio.gather(*self._making, return_exceptions=True)
         async with translated("removing the job's containers"):
             names = [self.spec.helper.name, self.spec.build.name]
             names += [service.container.name for service in self.spec.services]
@@ -87,7 +98,8 @@ class Executor:
 
     async def create(self, spec: ContainerSpec, image: PulledImage) -> DockerContainer:
         async with translated(f"creating a container of {spec.image}"):
-            return await self.docker.containers.create({**spec.config, "Image": image.id}, name=spec.name)
+            config = {**spec.config, "Image": image.id}
+            return await self._to_the_end(self.docker.containers.create(config, name=spec.name))
 
     async def start(self, spec: ContainerSpec, image: PulledImage) -> DockerContainer:
         container = await self.create(spec, image)
