@@ -17,7 +17,7 @@ from shipline.protocols.runner_api import TRACE_CHUNK_LIMIT, JobPayload, JobUpda
 from shipline.runner.coordinator_client import Answer, CoordinatorClient
 from shipline.runner.job import Result
 from shipline.runner.masking import Masker
-from shipline.runner.reporting import FINAL_TRIES, Reporter
+from shipline.runner.reporting import FINAL_TRIES, Reporter, tell_interrupted
 from shipline.runner.trace import Trace
 
 
@@ -303,3 +303,18 @@ def test_a_job_that_is_being_canceled_may_end_well() -> None:
     assert one.trace.sent == 6
     run(one.reporter.finish(Result("job_canceled")))
     assert one.calls[-1] == "update failed"
+
+
+@pytest.mark.parametrize("log", [b"", b"begun\n"])
+def test_the_end_of_an_interrupted_job_comes_after_what_its_log_holds(log: bytes) -> None:
+    coordinator = Coordinator(log=log)
+    run(tell_interrupted(cast("CoordinatorClient", coordinator), 7, "glcbt-x"))
+    assert coordinator.log.startswith(log + b"\n")
+    assert b"the runner was killed" in coordinator.log
+    (update,) = coordinator.updates
+    assert (update.state, update.failure_reason) == ("failed", "runner_system_failure")
+
+
+def test_a_coordinator_that_knows_an_interrupted_job_no_more_is_content() -> None:
+    coordinator = Coordinator([Answer(403, "failed"), Answer(403, "failed")])
+    assert run(tell_interrupted(cast("CoordinatorClient", coordinator), 7, "glcbt-x")) == 0

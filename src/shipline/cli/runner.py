@@ -33,6 +33,7 @@ def runner() -> None:
 def run(data: DataFolder, path: Path | None) -> None:
     """Ask for jobs and run them, until Ctrl-C."""
     from shipline.runner.config_file import load
+    from shipline.runner.journal import Journal
     from shipline.runner.manager import Manager
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -41,7 +42,7 @@ def run(data: DataFolder, path: Path | None) -> None:
     if not settings.runners:
         raise UsageError(f"{path or data.runner / 'config.toml'} has no [[runners]] entry.")
     docker_host = settings.runners[0].docker.host or config.docker_host() or DEFAULT_ENGINE
-    asyncio.run(Manager(settings, docker_host, _system_id(data)).run())
+    asyncio.run(Manager(settings, docker_host, _system_id(data), Journal(data.runner / "jobs")).run())
 
 
 def _system_id(data: DataFolder) -> str:

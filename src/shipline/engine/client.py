@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,8 @@ import aiodocker
 import aiohttp
 
 from shipline.errors import EngineError, EngineUnavailable
+
+CHECK_SECONDS = 10.0
 
 
 @asynccontextmanager
@@ -19,16 +22,22 @@ async def connect(docker_host: str) -> AsyncIterator[aiodocker.Docker]:
     """
     docker = aiodocker.Docker(url=docker_host)
     try:
-        try:
-            await docker.version()
-        except (aiohttp.ClientError, OSError, aiodocker.DockerError) as error:
-            raise EngineUnavailable(
-                f"No Docker Engine answers at {docker_host}.",
-                hint="Start one, or set DOCKER_HOST to the one you have.",
-            ) from error
+        await check(docker)
         yield docker
     finally:
         await docker.close()
+
+
+async def check(docker: aiodocker.Docker) -> None:
+    """Raises EngineUnavailable when the engine does not answer."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await docker.version()
+    except (aiohttp.ClientError, OSError, aiodocker.DockerError, TimeoutError) as error:
+        raise EngineUnavailable(
+            f"No Docker Engine answers at {docker.docker_host}.",
+            hint="Start one, or set DOCKER_HOST to the one you have.",
+        ) from error
 
 
 @asynccontextmanager

@@ -10,7 +10,11 @@ import aiodocker
 from aiodocker.networks import DockerNetwork
 from aiodocker.volumes import DockerVolume
 
+from shipline.engine.client import translated
 from shipline.engine.labels import ROLE, owned_by
+
+NETWORK_TRIES = 20
+NETWORK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,39 +24,44 @@ class Reaped:
     volumes: int = 0
 
 
-async def reap(
-    docker: aiodocker.Docker,
-    owner: str,
-    *,
-    role: str | None = None,
-    facts: Mapping[str, object] | None = None,
-    keep_roles: Collection[str] = (),
-) -> Reaped:
-    """Remove all containers, networks and volumes with the owner's label (and `role`, `facts`), whatever
-    their state. Safe to call twice and beside another reaper: what is already gone is not an error."""
-    filters = owned_by(owner, role, facts)
-    containers = [
-        container
-        for container in await docker.containers.list(all=True, filters=filters)
-        if container["Labels"].get(ROLE) not in keep_roles
-    ]
-    await asyncio.gather(*(_or_gone(container.delete(force=True, v=True)) for container in containers))
-    networks = [
-        network
-        for network in await docker.networks.list(filters=filters)
-        if network["Labels"].get(ROLE) not in keep_roles
-    ]
-    for network in networks:
-        await _or_gone(DockerNetwork(docker, network["Id"]).delete())
-    listed = await docker.volumes.list(filters=filters)
-    volumes = [
-        volume
-        for volume in listed.get("Volumes") or []
-        if (volume["Labels"] or {}).get(ROLE) not in keep_roles
-    ]
-    for volume in volumes:
-        await _or_gone(DockerVolume(docker, volume["Name"]).delete())
+async def reap(docker: aiodocker.Docker, owner: str, *, roles: Collection[str] = ()) -> Reaped:
+    """Remove all containers, networks and volumes with the owner's label (and one of `roles`, if any are
+    given), whatever their state.
+
+    Safe to call twice and beside another reaper: what is already gone is not an error. Raises EngineError.
+    """
+    filters = owned_by(owner)
+
+    def mine(labels: Mapping[str, str] | None) -> bool:
+        return not roles or (labels or {}).get(ROLE) in roles
+
+    async with translated("removing what is left over"):
+        containers = [
+            container
+            for container in await docker.containers.list(all=True, filters=filters)
+            if mine(container["Labels"])
+        ]
+        await asyncio.gather(*(_or_gone(container.delete(force=True, v=True)) for container in containers))
+        networks = [one for one in await docker.networks.list(filters=filters) if mine(one["Labels"])]
+        for network in networks:
+            await _remove_network(DockerNetwork(docker, network["Id"]))
+        listed = await docker.volumes.list(filters=filters)
+        volumes = [one for one in listed.get("Volumes") or [] if mine(one["Labels"])]
+        for volume in volumes:
+            await _or_gone(DockerVolume(docker, volume["Name"]).delete())
     return Reaped(len(containers), len(networks), len(volumes))
+
+
+async def _remove_network(network: DockerNetwork) -> None:
+    """A container that another reaper is removing right now may still be on it for a moment (403)."""
+    for _ in range(NETWORK_TRIES - 1):
+        try:
+            return await _or_gone(network.delete())
+        except aiodocker.DockerError as error:
+            if error.status != 403:
+                raise
+        await asyncio.sleep(NETWORK_SECONDS)
+    return await _or_gone(network.delete())
 
 
 async def _or_gone(removal: Awaitable[object]) -> None:

@@ -24,6 +24,7 @@ from shipline.engine.client import connect, translated
 from shipline.engine.images import Credentials
 from shipline.engine.labels import labels
 from shipline.engine.reap import reap
+from shipline.errors import EngineError
 from shipline.local_aws import access_keys
 from shipline.local_aws.arns import Arns
 from shipline.local_aws.context import Context
@@ -131,10 +132,8 @@ async def _create_network(docker: aiodocker.Docker, owner: str) -> None:
 
 async def _remove_all(docker: aiodocker.Docker, owner: str) -> None:
     """Ours alone: what others of the same owner run stays."""
-    with contextlib.suppress(aiodocker.DockerError):
-        await reap(docker, owner, role=PROXY_ROLE)
-    with contextlib.suppress(aiodocker.DockerError):
-        await reap(docker, owner, role=ROLE)
+    with contextlib.suppress(EngineError):
+        await reap(docker, owner, roles=(PROXY_ROLE, ROLE))
 
 
 def _keep_ports(context: Context) -> None:

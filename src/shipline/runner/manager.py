@@ -13,16 +13,17 @@ from dataclasses import dataclass, field
 import aiodocker
 import httpx
 
-from shipline.engine.client import connect
-from shipline.engine.labels import OWNER, ROLE
+from shipline.engine.client import check, connect
+from shipline.engine.labels import OWNER
 from shipline.engine.reap import reap
 from shipline.errors import EngineUnavailable, RemoteError
 from shipline.protocols.runner_api import JobPayload
 from shipline.runner.config_file import ConfigFile, RunnerSection
 from shipline.runner.coordinator_client import CoordinatorClient, backoff
 from shipline.runner.job import JobRun, Result
+from shipline.runner.journal import Entry, Journal
 from shipline.runner.masking import Masker
-from shipline.runner.reporting import Reporter
+from shipline.runner.reporting import Reporter, tell_interrupted
 from shipline.runner.trace import Trace
 from shipline.runner.variables import job_variables
 
@@ -39,6 +40,7 @@ class Manager:
     config: ConfigFile
     docker_host: str
     system_id: str
+    journal: Journal
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     jobs: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -53,37 +55,45 @@ class Manager:
         async with connect(self.docker_host) as docker:
             for owner in {section.owner for section in self.config.runners}:
                 await self._reap(docker, owner)
-            polls = [
+            loops = [
                 asyncio.create_task(self._poll(section, docker, slots)) for section in self.config.runners
             ]
+            loops += [asyncio.create_task(self._tell_end(entry)) for entry in self.journal.left()]
             await self.stopping.wait()
-            for task in [*polls, *self.jobs]:
+            for task in [*loops, *self.jobs]:
                 task.cancel()
-            await asyncio.gather(*polls, *self.jobs, return_exceptions=True)
+            await asyncio.gather(*loops, *self.jobs, return_exceptions=True)
 
     async def _reap(self, docker: aiodocker.Docker, owner: str) -> None:
         """What an earlier life of this runner left behind. Only jobs' things: the label's owner may have
         other programs."""
-        for role in ROLES:
-            found = await reap(docker, owner, role=role)
-            if found.containers:
-                _log.info(
-                    "removed %s leftover containers (%s=%s, %s=%s)",
-                    found.containers,
-                    OWNER,
-                    owner,
-                    ROLE,
-                    role,
-                )
+        found = await reap(docker, owner, roles=ROLES)
+        if found.containers:
+            _log.info("removed %s leftover containers (%s=%s)", found.containers, OWNER, owner)
+
+    async def _tell_end(self, entry: Entry) -> None:
+        """Of a job whose runner was killed: until the coordinator has heard it."""
+        async with CoordinatorClient(entry.url, "", self.system_id, time.time) as client:
+            while True:
+                try:
+                    await tell_interrupted(client, entry.job, entry.token)
+                except RemoteError as error:
+                    _log.warning("job %s was interrupted, which cannot be told yet: %s", entry.job, error)
+                    await asyncio.sleep(self.config.check_interval)
+                else:
+                    _log.info("job %s was interrupted by the death of this runner", entry.job)
+                    self.journal.remove(entry)
+                    return
 
     async def _poll(self, section: RunnerSection, docker: aiodocker.Docker, slots: asyncio.Semaphore) -> None:
-        """A slot first, then the question: a job that we are given can start at once."""
+        """A slot and an engine first, then the question: a job that we are given can start at once."""
         version, unhealthy, failures = "", 0, 0
         async with CoordinatorClient(section.url, section.token, self.system_id, time.time) as client:
             while True:
                 await slots.acquire()
                 taken = False
                 try:
+                    await check(docker)
                     polled = await client.request_job(version)
                     version, failures = polled.last_update, 0
                     unhealthy = 0 if polled.healthy else unhealthy + 1
@@ -91,7 +101,7 @@ class Manager:
                         taken = True
                         self._start(polled.job, section, docker, slots)
                         continue
-                except RemoteError as error:
+                except (RemoteError, EngineUnavailable) as error:
                     failures += 1
                     if failures == 1:
                         _log.warning("%s: %s", section.name, error)
@@ -114,7 +124,7 @@ class Manager:
     def _start(
         self, payload: JobPayload, section: RunnerSection, docker: aiodocker.Docker, slots: asyncio.Semaphore
     ) -> None:
-        task = asyncio.create_task(self._job(payload, section, docker))
+        task = asyncio.create_task(self._held(payload, section, docker))
         self.jobs.add(task)
 
         def done(ended: asyncio.Task[None]) -> None:
@@ -124,6 +134,10 @@ class Manager:
                 _log.error("job %s", payload.id, exc_info=ended.exception())
 
         task.add_done_callback(done)
+
+    async def _held(self, payload: JobPayload, section: RunnerSection, docker: aiodocker.Docker) -> None:
+        with self.journal.holding(Entry(section.url, payload.id, payload.token)):
+            await self._job(payload, section, docker)
 
     async def _job(self, payload: JobPayload, section: RunnerSection, docker: aiodocker.Docker) -> None:
         masked = [one.value for one in payload.variables if one.masked]

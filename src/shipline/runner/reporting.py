@@ -11,7 +11,7 @@ from shipline.errors import RemoteError
 from shipline.protocols.runner_api import JobPayload, JobUpdate, TraceOutput
 from shipline.runner.coordinator_client import Answer, CoordinatorClient
 from shipline.runner.job import Result
-from shipline.runner.trace import Trace
+from shipline.runner.trace import RED, RESET, Trace
 
 FIRST_SECONDS = 0.3
 INTERVAL_SECONDS = 1.0
@@ -129,3 +129,15 @@ class Reporter:
             "image_pull_failure": "runner_system_failure",
         }
         return replacements.get(reason, "unknown_failure")
+
+
+async def tell_interrupted(client: CoordinatorClient, job: int, token: str) -> None:
+    """The end of a job whose runner was killed: a last line in its log, and that it failed.
+
+    Raises RemoteError when the coordinator cannot be told; one that knows the job no more is content.
+    """
+    line = f"\n{RED}ERROR: Job failed (system failure): the runner was killed, and started again{RESET}\n".encode()
+    answer = await client.send_trace(job, token, 0, line)
+    if answer.status == 416 and answer.size:
+        await client.send_trace(job, token, answer.size, line)
+    await client.update_job(job, token, JobUpdate(state="failed", failure_reason="runner_system_failure"))

@@ -1,0 +1,62 @@
+"""Which jobs a manager has in hand, on disk: when it is killed, its next life can tell the coordinator."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A job in hand: where it comes from, its id, and its token."""
+
+    url: str
+    job: int
+    token: str = field(repr=False)
+
+    @property
+    def file_name(self) -> str:
+        return f"{hashlib.sha256(self.url.encode()).hexdigest()[:12]}-{self.job}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """One small file per job, readable by the owner alone: it holds the job's token."""
+
+    folder: Path
+
+    @contextmanager
+    def holding(self, entry: Entry) -> Iterator[None]:
+        """While the body runs, the entry is on disk. It stays there only if the process dies."""
+        self._write(entry)
+        try:
+            yield
+        finally:
+            self.remove(entry)
+
+    def left(self) -> list[Entry]:
+        """What an earlier life had in hand. A file that it did not finish writing counts for nothing."""
+        found = []
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                found.append(Entry(**json.loads(path.read_text())))
+            except (ValueError, TypeError):
+                path.unlink(missing_ok=True)
+        return found
+
+    def remove(self, entry: Entry) -> None:
+        (self.folder / entry.file_name).unlink(missing_ok=True)
+
+    def _write(self, entry: Entry) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.folder / entry.file_name
+        new = path.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(asdict(entry), file)
+        new.replace(path)

@@ -1,0 +1,50 @@
+"""What a killed runner leaves for its next life."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shipline.runner.journal import Entry, Journal
+
+ENTRY = Entry("http://coordinator/", 7, "glcbt-secret")
+
+
+def test_a_job_in_hand_is_on_disk_until_it_ends(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "jobs")
+    assert journal.left() == []
+    with journal.holding(ENTRY):
+        assert journal.left() == [ENTRY]
+    assert journal.left() == []
+
+
+def test_a_job_that_ends_badly_is_not_left_either(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "jobs")
+    with pytest.raises(KeyError), journal.holding(ENTRY):
+        raise KeyError
+    assert journal.left() == []
+
+
+def test_jobs_of_the_same_number_from_two_coordinators_are_two(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "jobs")
+    other = Entry("http://other/", 7, "glcbt-other")
+    with journal.holding(ENTRY), journal.holding(other):
+        assert sorted(journal.left(), key=lambda entry: entry.url) == [ENTRY, other]
+
+
+def test_only_the_owner_may_read_a_token(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "jobs")
+    with journal.holding(ENTRY):
+        (file,) = journal.folder.iterdir()
+        assert file.stat().st_mode & 0o077 == 0
+        assert journal.folder.stat().st_mode & 0o077 == 0
+    assert "secret" not in repr(ENTRY)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"url": "http://c"}', '{"unknown": 1}'])
+def test_what_was_not_written_whole_counts_for_nothing(tmp_path: Path, text: str) -> None:
+    journal = Journal(tmp_path)
+    (tmp_path / "x.json").write_text(text)
+    assert journal.left() == []
+    assert list(tmp_path.iterdir()) == []
