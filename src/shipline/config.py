@@ -191,6 +191,11 @@ def default_cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "shipline"
 
 
+def demo_data_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """The demo's system has its own data folder, out of the way of the user's."""
+    return default_cache_folder(environ) / "demo"
+
+
 def docker_host(environ: Mapping[str, str] = os.environ) -> str | None:
     """What DOCKER_HOST says, if anything."""
     return environ.get("DOCKER_HOST") or None

@@ -98,8 +98,8 @@ async def open_project(system: System, gitlab: GitLab, path: str, folder: Path) 
 async def system(tmp_path_factory: pytest.TempPathFactory, docker_host: str) -> AsyncIterator[System]:
     folder = tmp_path_factory.mktemp("system")
     data = DataFolder(folder / "data")
-    async with up(data, ("gitlab.example.com",)) as status:
-        yield System(status, data, folder)
+    async with up(data, ("gitlab.example.com",)) as started:
+        yield System(started.status, data, folder)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from typing import IO
 
 import click
 from rich.console import Console
 
 from shipline.cli.progress import reporter
-from shipline.config import DataFolder, default_cache_folder
+from shipline.config import DataFolder, demo_data_folder
 from shipline.demo.report import Report, waterfall
 from shipline.demo.stage import App
 from shipline.demo.story import Demo, example, run
 from shipline.errors import ShiplineError, UsageError
+from shipline.supervisor import state
 
 
 @click.command()
 @click.option(
     "--report", "report_path", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON here."
 )
-@click.option("--keep", is_flag=True, help="Leave the system up afterwards, until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Leave the system up afterwards, until `shipline down`.")
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
@@ -36,11 +42,41 @@ def demo(report_path: Path | None, keep: bool, data: Path | None) -> None:
 
     Starts a system of its own and ends it again. Exit code 0 when everything was as it must be.
     """
-    folder = DataFolder((data or default_cache_folder() / "demo").absolute())
-    if data is not None and folder.root.exists():
-        raise UsageError(f"{folder.root} exists already.", hint="Name a folder that does not.")
-    shutil.rmtree(folder.root, ignore_errors=True)
-    folder.root.mkdir(parents=True)
+    with _folder(data) as folder:
+        _tell(folder, report_path, keep)
+
+
+@contextmanager
+def _folder(named: Path | None) -> Iterator[DataFolder]:
+    """An empty data folder: the one that was named, else the first in the cache that nobody uses. A system
+    that was kept uses its folder, and so does a demo that runs now."""
+    if named is not None:
+        if named.exists():
+            raise UsageError(f"{named} exists already.", hint="Name a folder that does not.")
+        named.mkdir(parents=True)
+        yield DataFolder(named.absolute())
+        return
+    usual = demo_data_folder().absolute()
+    usual.parent.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        folder = DataFolder(usual if number == 1 else usual.with_name(f"{usual.name}-{number}"))
+        with folder.root.with_suffix(".lock").open("a") as lock:
+            if not _taken(lock) and state.holder(folder) is None:
+                shutil.rmtree(folder.root, ignore_errors=True)
+                folder.root.mkdir()
+                yield folder
+                return
+
+
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _tell(folder: DataFolder, report_path: Path | None, keep: bool) -> None:
     console = Console(stderr=True)
     report = Report()
     try:
@@ -57,24 +93,18 @@ def demo(report_path: Path | None, keep: bool, data: Path | None) -> None:
         console.print()
         for line in waterfall(report.in_order()):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
-        shutil.rmtree(folder.root, ignore_errors=True)
+        if not (keep and report.ok):
+            shutil.rmtree(folder.root, ignore_errors=True)
     console.print(f"\n[bold green]Shipped.[/bold green] {_summary(report)}", highlight=False, soft_wrap=True)
 
 
 async def _run(story: Demo, keep: bool) -> None:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
-    kept = asyncio.Event() if keep else None
-
-    def end() -> None:
-        if kept is not None and story.report.ok:
-            kept.set()
-        elif task is not None:
-            task.cancel()
-
+    assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end)
-    await run(story, kept)
+        loop.add_signal_handler(number, task.cancel)
+    await run(story, keep)
 
 
 def _summary(report: Report) -> str:

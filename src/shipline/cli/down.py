@@ -8,7 +8,7 @@ import time
 
 import click
 
-from shipline.cli.options import data_option
+from shipline.cli.options import running_data_option
 from shipline.config import DataFolder
 from shipline.errors import HostError
 from shipline.supervisor import state
@@ -17,7 +17,7 @@ SECONDS = 60.0
 
 
 @click.command()
-@data_option
+@running_data_option
 def down(data: DataFolder) -> None:
     """Stop the system that `up` started. What it knows stays in the data folder."""
     pid = state.holder(data)

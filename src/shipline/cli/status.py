@@ -9,13 +9,13 @@ from typing import Any
 import click
 import httpx
 
-from shipline.cli.options import data_option, format_option
+from shipline.cli.options import format_option, running_data_option
 from shipline.config import DataFolder
 from shipline.supervisor import state
 
 
 @click.command()
-@data_option
+@running_data_option
 @format_option
 def status(data: DataFolder, output: str) -> None:
     """Say what runs, and where. Exit code 3 when nothing runs."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import click
 from rich.console import Console
@@ -22,6 +23,7 @@ from shipline.supervisor import state
 from shipline.supervisor.system import system
 
 DETACH_SECONDS = 1800.0
+STAY = b"stay\n"
 
 
 @click.command()
@@ -38,7 +40,9 @@ DETACH_SECONDS = 1800.0
     help="A further name of the registry in image names, such as gitlab.example.com. Repeat for more.",
 )
 @click.option(
-    "--until-stdin-closes", is_flag=True, help="Go down when stdin closes: when the caller has died."
+    "--until-stdin-closes",
+    is_flag=True,
+    help="Go down when stdin closes: when the caller has died. Unless it has written a line `stay` before.",
 )
 def up(
     data: DataFolder, output: str, detach: bool, aliases: tuple[str, ...], until_stdin_closes: bool
@@ -58,10 +62,11 @@ def up(
 async def _run(data: DataFolder, aliases: tuple[str, ...], output: str, until_stdin_closes: bool) -> None:
     console = Console(stderr=True)
     # Until it is up, being told to end breaks off the start; the way down is the same.
-    _on_end(_canceller(), until_stdin_closes)
+    caller = _Caller(data) if until_stdin_closes else None
+    _on_end(_canceller(), caller)
     try:
         async with system(data, aliases=aliases, progress=reporter(console)) as running:
-            _on_end(running.stop.set, until_stdin_closes)
+            _on_end(running.stop.set, caller)
             if output == "json":
                 click.echo(json.dumps(running.running.document()))
                 sys.stdout.flush()
@@ -79,20 +84,43 @@ def _canceller() -> Callable[[], object]:
     return task.cancel if task else lambda: None
 
 
-def _on_end(end: Callable[[], object], until_stdin_closes: bool) -> None:
-    """Call `end` at SIGINT, SIGTERM and, if wanted, at the end of stdin."""
+def _on_end(end: Callable[[], object], caller: _Caller | None) -> None:
+    """Call `end` at SIGINT, SIGTERM, and when the caller has gone without a word."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)
-    if until_stdin_closes:
+    if caller is not None:
+        caller.watch(end)
+
+
+@dataclass
+class _Caller:
+    """Who started us, at the other end of stdin."""
+
+    data: DataFolder
+    said: bytes = b""
+
+    def watch(self, end: Callable[[], object]) -> None:
+        loop = asyncio.get_running_loop()
         stdin = sys.stdin.fileno()
 
         def read() -> None:
-            if not os.read(stdin, 4096):
+            part = os.read(stdin, 4096)
+            self.said = (self.said + part)[-len(STAY) :]
+            if self.said == STAY:
+                loop.remove_reader(stdin)
+                self._let_go()
+            elif not part:
                 loop.remove_reader(stdin)
                 end()
 
         loop.add_reader(stdin, read)
+
+    def _let_go(self) -> None:
+        """Hold nothing of the caller's: who waits for the end of its output must not wait for ours."""
+        with (self.data.run / "up.log").open("ab") as log:
+            for number in (1, 2):
+                os.dup2(log.fileno(), number)
 
 
 def _say_where(console: Console, running: state.Running) -> None:

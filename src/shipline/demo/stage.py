@@ -9,6 +9,7 @@ import asyncio
 import json
 import secrets
 import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -83,25 +84,49 @@ class Stage:
         raise RemoteError("`shipline status` knows no URL of ServiceName.")
 
 
+@dataclass
+class Up:
+    """`shipline up` as a child process, and what it said once it was up."""
+
+    status: Json
+    process: subprocess.Popen[bytes]
+    stays: bool = False
+
+    def stay(self) -> None:
+        """Let it go on without us."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"stay\n")
+        self.process.stdin.flush()
+        self.stays = True
+
+
 @asynccontextmanager
-async def up(data: DataFolder, aliases: Sequence[str] = ()) -> AsyncIterator[Json]:
-    """`shipline up` as a child process; yields what it says once it is up, ends it afterwards."""
+async def up(data: DataFolder, aliases: Sequence[str] = ()) -> AsyncIterator[Up]:
+    """Start it; it ends with the body, or when we die, unless it was told to stay."""
     words = [sys.executable, "-m", "shipline", "up", "--format", "json", "--until-stdin-closes"]
     words += ["--data", str(data.root)]
     words += [word for alias in aliases for word in ("--registry-alias", alias)]
-    process = await asyncio.create_subprocess_exec(
-        *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True
-    )
+    process = _start(words)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    started = None
     try:
-        assert process.stdout is not None
-        line = await process.stdout.readline()
+        line = await asyncio.to_thread(process.stdout.readline)
         if not line:
             raise RemoteError("`shipline up` did not come up; its output above says why.")
-        yield json.loads(line)
+        started = Up(json.loads(line), process)
+        yield started
     finally:
-        if process.returncode is None:
+        process.stdin.close()
+        if started is None or not started.stays:
             process.terminate()
-        await process.wait()
+            await asyncio.to_thread(process.wait)
+        process.stdout.close()
+
+
+def _start(words: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Not asyncio's: that kills what still runs when its loop ends."""
+    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
 
 
 @asynccontextmanager

@@ -46,30 +46,33 @@ class Demo:
     say: Say
 
 
-async def run(demo: Demo, keep: asyncio.Event | None) -> None:
+async def run(demo: Demo, keep: bool) -> None:
     """The whole story. Raises ShiplineError at the first thing that is not as it must be. With `keep` the
-    system stays up, at the end of the story, until that event."""
+    system stays up when the story has ended well."""
     try:
         await _run(demo, keep)
     except (httpx.HTTPError, BotoCoreError, ClientError) as error:
         raise RemoteError(f"The system does not answer as it should: {error}") from error
 
 
-async def _run(demo: Demo, keep: asyncio.Event | None) -> None:
+async def _run(demo: Demo, keep: bool) -> None:
     report = demo.report
     async with AsyncExitStack() as stack:
         with report.phase("system up"):
-            status = await stack.enter_async_context(up(demo.data, demo.app.aliases))
+            system = await stack.enter_async_context(up(demo.data, demo.app.aliases))
         with report.phase("project, images, cluster"):
             work_tree = demo.data.root / "work-tree"
-            scene = await stack.enter_async_context(stage(status, demo.data, demo.app, work_tree, demo.say))
+            scene = await stack.enter_async_context(
+                stage(system.status, demo.data, demo.app, work_tree, demo.say)
+            )
         await _first_push(demo, scene)
         await _second_push(demo, scene)
         await _third_push(demo, scene)
         report.ok = True
-        if keep is not None:
-            _say_where(demo, status)
-            await keep.wait()
+        if keep:
+            system.stay()
+            _say_where(demo, system.status)
+            return
         with report.phase("system down"):
             await stack.aclose()
 
@@ -186,7 +189,8 @@ def _say_where(demo: Demo, status: Json) -> None:
     demo.say(f"Pipelines       {demo.report.pipelines[-1].url.rpartition('/')[0]}")
     demo.say(f"Sign in with    root and the token in {status['admin_token_file']}")
     demo.say(f"Local AWS       {status['aws']['endpoint_url']} (keys: {status['aws']['credentials_file']})")
-    demo.say("It stays up until Ctrl-C.")
+    demo.say(f"It stays up. See it with: shipline status --data {demo.data.root}")
+    demo.say(f"End it with:     shipline down --data {demo.data.root}")
 
 
 def example(name: str) -> Path:
