@@ -31,6 +31,7 @@ from shipline.compiler import (
     compile_pipeline,
     predefined_variables,
 )
+from shipline.model.definition import AutoCancel
 from shipline.model.variable import Variable
 
 CONFIG = ".gitlab-ci.yml"
@@ -119,6 +120,8 @@ def outcome(compiled: Compiled) -> dict[str, Any]:
     if compiled.pipeline is not None:
         if compiled.pipeline.name is not None:
             found["name"] = compiled.pipeline.name
+        if compiled.pipeline.auto_cancel != AutoCancel():
+            found["auto_cancel"] = shown(compiled.pipeline.auto_cancel)
         found["stages"] = list(compiled.pipeline.stages)
         found["jobs"] = [shown(job) for job in compiled.pipeline.jobs]
     return found

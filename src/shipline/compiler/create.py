@@ -97,6 +97,7 @@ class _Creator:
         job = (
             replace(definition, variables=variables) if variables is not definition.variables else definition
         )
+        job = self._tags(job)
         if draft.rules is not None:
             try:
                 rule = first_match(draft.rules, self.visible.job(job), self.facts)
