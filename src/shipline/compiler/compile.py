@@ -23,7 +23,7 @@ from shipline.compiler.problems import Problem, Problems
 from shipline.compiler.rules import DEFAULT_ONLY, Rule, first_match, read_rules, unwanted, wanted
 from shipline.compiler.sources import Sources
 from shipline.model.definition import JobDefinition, PipelineDefinition, When
-from shipline.model.expansion import circle
+from shipline.model.expansion import circle, expand
 from shipline.model.variable import Variable, last_wins
 
 DEFAULT_STAGES = ("build", "test", "deploy")
@@ -215,7 +215,14 @@ def _create(configuration: _Configuration, facts: PushFacts) -> Compiled:
     present = {job.name for job in chosen}
     jobs = [_without_absent(job, present) for job in sorted(chosen, key=lambda job: order[job.stage])]
     stages = tuple(stage for stage in all_stages if stage in used)
-    return Compiled(PipelineDefinition(stages, tuple(jobs), configuration.workflow_name))
+    name = _name(configuration.workflow_name, _values(facts, pipeline_variables))
+    return Compiled(PipelineDefinition(stages, tuple(jobs), name))
+
+
+def _name(written: str | None, values: Mapping[str, str]) -> str | None:
+    """`workflow:name` with its variables; unknown ones are empty, and so a name may come out as none."""
+    name = expand(written, values.get).strip()[:NAME_LIMIT] if written else ""
+    return name or None
 
 
 def _values(facts: PushFacts, *layers: tuple[Variable, ...]) -> Mapping[str, str]:
