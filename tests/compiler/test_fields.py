@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from shipline.compiler.documents import load
 from shipline.compiler.fields import Reader
 from shipline.compiler.keywords.variables import read_variables
-from shipline.compiler.nodes import Node, load
+from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
 
 

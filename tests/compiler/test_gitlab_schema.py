@@ -15,6 +15,7 @@ import yaml
 from tests.compiler.golden import facts_of
 
 from shipline.compiler import compile_pipeline
+from shipline.compiler.sources import LocalFiles
 
 CORPUS = Path("shared") / "corpora" / "gitlab-schema"
 SCRIPT = ["exit 0"]
@@ -115,7 +116,7 @@ def document(file: str, key: str, value: Any, kind: str) -> Any:
 def takes(written: Any) -> bool:
     files = {".gitlab-ci.yml": yaml.safe_dump(written, sort_keys=False).encode()}
     facts = dataclasses.replace(facts_of(files, {}), changed_since=lambda ref: frozenset({"a"}))
-    compiled = compile_pipeline(".gitlab-ci.yml", files[".gitlab-ci.yml"], facts, files.get)
+    compiled = compile_pipeline(".gitlab-ci.yml", files[".gitlab-ci.yml"], facts, LocalFiles(files))
     return not compiled.errors or compiled.filtered
 
 

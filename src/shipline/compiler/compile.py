@@ -8,18 +8,17 @@ from functools import cache
 from shipline.compiler.configuration import Configuration, read_configuration
 from shipline.compiler.create import create
 from shipline.compiler.decisions import Decision
+from shipline.compiler.documents import load_documents
 from shipline.compiler.extends import resolve_extends, resolve_references
 from shipline.compiler.facts import PushFacts
 from shipline.compiler.includes import Includer
-from shipline.compiler.includes import Reader as FileReader
 from shipline.compiler.instances import Instance, expand_parallel
-from shipline.compiler.limits import Limits
+from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.compiler.needs import check_graph
-from shipline.compiler.nodes import Node, YamlError, load
+from shipline.compiler.nodes import Node, YamlError
 from shipline.compiler.problems import Problem, Problems
+from shipline.compiler.sources import Sources
 from shipline.model.definition import PipelineDefinition
-
-LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +36,22 @@ class Compiled:
 
 
 def compile_pipeline(
-    path: str, text: str | bytes, facts: PushFacts, read_local: FileReader, limits: Limits = LIMITS
+    path: str,
+    text: str | bytes,
+    facts: PushFacts,
+    sources: Sources,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Compiled:
-    """Compile the file `path` with content `text`. `read_local` gives the content of another file of the
-    same commit, by its path from the root, or None. Never raises for anything that a user wrote."""
+    """Compile the file `path` with content `text`. `sources` gives the files that it includes. Never raises
+    for anything that a user wrote."""
     problems = Problems()
+    if not text.strip():
+        return Compiled(errors=(Problem("Please provide content of .gitlab-ci.yml", path),))
     try:
-        root = load(path, text)
+        root = load_documents(path, text, limits).body
     except YamlError as error:
         return Compiled(errors=(Problem(error.message, path, error.line, error.column),))
-    if not isinstance(root.value, dict):
-        return Compiled(errors=(Problem("Invalid configuration format", path, root.line, root.column),))
-    root = Includer(read_local, facts.tracked_paths, problems, open=[path]).expand(root)
+    root = Includer(sources, limits, problems, open=[path]).expand(root)
     root = resolve_references(resolve_extends(root, problems), problems)
     if problems.found:
         return Compiled(errors=problems.in_order(), merged=root)
