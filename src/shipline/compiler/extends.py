@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shipline.compiler.includes import merge
+from shipline.compiler.merging import merge
 from shipline.compiler.nodes import Node, Reference
 from shipline.compiler.problems import Problems
 
