@@ -73,6 +73,8 @@ def read_configuration(root: Node, problems: Problems, limits: Limits) -> Config
         if len(name) > limits.job_name:
             text = f"name is too long (maximum is {limits.job_name} characters)"
             of_job.wrong(root.key(name), f"jobs:{name}", text)
+        if name in root.odd_keys:
+            of_job.wrong(root.key(name), f"jobs:{name}", "name should be a symbol")
         if not is_job(node):
             # GitLab writes this one's path with blanks, and the name's own blanks as underscores.
             text = "config should implement the script:, run:, or trigger: keyword"

@@ -47,7 +47,7 @@ def resolve_extends(root: Node, problems: Problems) -> Node:
     values = {
         name: resolve(name, ()) if isinstance(node.value, dict) else node for name, node in root.value.items()
     }
-    return Node(values, root.file, root.line, root.column, root.keys)
+    return root.holding(values)
 
 
 def _parents(node: Node) -> list[str]:
@@ -79,7 +79,7 @@ def resolve_references(root: Node, problems: Problems) -> Node:
             made = {key: resolve(item, path, depth + 1) for key, item in value.items()}
             if all(made[key] is value[key] for key in made):
                 return node
-            return Node(made, node.file, node.line, node.column, node.keys)
+            return node.holding(made)
         if isinstance(value, list):
             items = [resolve(item, path, depth + 1) for item in value]
             if all(new is old for new, old in zip(items, value, strict=True)):
