@@ -8,7 +8,8 @@ file itself. Files from elsewhere: `projects` (by path or path@ref, then by file
 (by address: `content`, `files` beside it, `sha`, `version`), `artifacts` (by job, then by file).
 
 `expected.json` holds `errors` (each `file:line: message`), or the `jobs` with only those fields that differ
-from their defaults; besides `warnings`, `name` and, where a case is about them, `stages`.
+from their defaults; besides `warnings` (what GitLab would not say begins with `shipline:`), `name`,
+`auto_cancel` and, where a case is about them, `stages`.
 """
 
 from __future__ import annotations
@@ -146,7 +147,9 @@ def outcome(compiled: Compiled) -> dict[str, Any]:
     if compiled.errors:
         found["errors"] = [str(problem) for problem in compiled.errors]
     if compiled.warnings:
-        found["warnings"] = [str(problem) for problem in compiled.warnings]
+        found["warnings"] = [
+            f"shipline: {problem}" if problem.ours else str(problem) for problem in compiled.warnings
+        ]
     if compiled.pipeline is not None:
         if compiled.pipeline.name is not None:
             found["name"] = compiled.pipeline.name
