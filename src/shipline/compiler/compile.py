@@ -9,7 +9,6 @@ from shipline.compiler.extends import resolve_extends, resolve_references
 from shipline.compiler.facts import PushFacts
 from shipline.compiler.fields import Reader
 from shipline.compiler.includes import Includer
-from shipline.compiler.includes import Reader as FileReader
 from shipline.compiler.job import (
     DEFAULT_KEYS,
     UNSUPPORTED_DEFAULT_KEYS,
@@ -17,12 +16,14 @@ from shipline.compiler.job import (
     read_job,
     with_defaults,
 )
+from shipline.compiler.limits import Limits
 from shipline.compiler.needs import check_graph, check_presence
 from shipline.compiler.nodes import Node, YamlError, load
 from shipline.compiler.problems import Problem, Problems
 from shipline.compiler.rules import DEFAULT_ONLY, Rule, first_match, read_rules, unwanted, wanted
+from shipline.compiler.sources import Sources
 from shipline.model.definition import JobDefinition, PipelineDefinition, When
-from shipline.model.expansion import circle
+from shipline.model.expansion import circle, expand
 from shipline.model.variable import Variable, last_wins
 
 DEFAULT_STAGES = ("build", "test", "deploy")
@@ -51,9 +52,15 @@ class Compiled:
     filtered: bool = False
 
 
-def compile_pipeline(path: str, text: str | bytes, facts: PushFacts, read_local: FileReader) -> Compiled:
-    """Compile the file `path` with content `text`. `read_local` gives the content of another file of the
-    same commit, by its path from the root, or None. Never raises for anything that a user wrote."""
+def compile_pipeline(
+    path: str,
+    text: str | bytes,
+    facts: PushFacts,
+    sources: Sources,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Compiled:
+    """Compile the file `path` with content `text`. `sources` gives the files that it includes. Never raises
+    for anything that a user wrote."""
     problems = Problems()
     try:
         root = load(path, text)
@@ -61,7 +68,7 @@ def compile_pipeline(path: str, text: str | bytes, facts: PushFacts, read_local:
         return Compiled(errors=(Problem(error.message, path, error.line, error.column),))
     if not isinstance(root.value, dict):
         return Compiled(errors=(Problem("Invalid configuration format", path, root.line, root.column),))
-    root = Includer(read_local, facts.tracked_paths, problems, open=[path]).expand(root)
+    root = Includer(sources, limits, problems, open=[path]).expand(root)
     root = resolve_references(resolve_extends(root, problems), problems)
     if problems.found:
         return Compiled(errors=problems.in_order())
@@ -208,7 +215,14 @@ def _create(configuration: _Configuration, facts: PushFacts) -> Compiled:
     present = {job.name for job in chosen}
     jobs = [_without_absent(job, present) for job in sorted(chosen, key=lambda job: order[job.stage])]
     stages = tuple(stage for stage in all_stages if stage in used)
-    return Compiled(PipelineDefinition(stages, tuple(jobs), configuration.workflow_name))
+    name = _name(configuration.workflow_name, _values(facts, pipeline_variables))
+    return Compiled(PipelineDefinition(stages, tuple(jobs), name))
+
+
+def _name(written: str | None, values: Mapping[str, str]) -> str | None:
+    """`workflow:name` with its variables; unknown ones are empty, and so a name may come out as none."""
+    name = expand(written, values.get).strip()[:NAME_LIMIT] if written else ""
+    return name or None
 
 
 def _values(facts: PushFacts, *layers: tuple[Variable, ...]) -> Mapping[str, str]:

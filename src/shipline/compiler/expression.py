@@ -15,13 +15,14 @@ from functools import lru_cache
 
 import re2
 
-TOKEN_LIMIT = 100
+TOKEN_LIMIT = 99
+BLANKS = " \t\n\r\f\v"
 Value = str | bool | None
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<variable>\$\w+)
     | (?P<text>"[^"]*"|'[^']*')
-    | (?P<pattern>/(?:[^/\\\n]|\\.){2,}/[ismU]*(?![\w/]))
+    | (?P<pattern>/(?:[^/]|\\/)+[^\\]/[ismU]*)
     | (?P<word>(?:null|true|false)\b)
     | (?P<operator>==|!=|=~|!~|&&|\|\||!|\(|\))
     )""",
@@ -49,7 +50,7 @@ class Expression:
 
     def evaluate(self, value_of: Callable[[str], str | None]) -> bool:
         value = _evaluate(self.tree, value_of)
-        return value not in (None, False, "")
+        return bool(value.strip()) if isinstance(value, str) else value not in (None, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ Tree = Leaf | Operation
 def parse(text: str) -> Expression:
     """Raises ExpressionError for what GitLab refuses."""
     parser = _Parser(_tokens(text))
-    tree = parser.disjunction()
+    tree = _value(parser.disjunction())
     if parser.position != len(parser.tokens):
         raise ExpressionError("invalid expression syntax")
     return Expression(text, tree)
@@ -80,7 +81,7 @@ def parse(text: str) -> Expression:
 def _tokens(text: str) -> list[tuple[str, str]]:
     tokens: list[tuple[str, str]] = []
     position = 0
-    stripped = text.rstrip()
+    stripped = text.rstrip(BLANKS)
     while position < len(stripped):
         match = _TOKEN.match(stripped, position)
         if match is None or match.lastgroup is None or len(tokens) >= TOKEN_LIMIT:
@@ -98,33 +99,31 @@ class _Parser:
     def disjunction(self) -> Tree:
         tree = self.conjunction()
         while self._take("||"):
-            tree = Operation("||", (tree, self.conjunction()))
+            tree = Operation("||", (_value(tree), _value(self.conjunction())))
         return tree
 
     def conjunction(self) -> Tree:
         tree = self.comparison()
         while self._take("&&"):
-            tree = Operation("&&", (tree, self.comparison()))
+            tree = Operation("&&", (_value(tree), _value(self.comparison())))
         return tree
 
     def comparison(self) -> Tree:
         tree = self.unary()
         while operator := self._take("==", "!=", "=~", "!~"):
             right = self.unary()
-            if operator in ("==", "!=") and _is_pattern(right):
+            if operator in ("==", "!="):
+                right = _value(right)
+            elif isinstance(right, Leaf) and isinstance(right.value, bool):
                 raise ExpressionError("invalid expression syntax")
-            if operator in ("=~", "!~") and isinstance(right, Leaf) and isinstance(right.value, bool):
-                raise ExpressionError("invalid expression syntax")
-            if _is_pattern(tree):
-                raise ExpressionError("invalid expression syntax")
-            tree = Operation(operator, (tree, right))
+            tree = Operation(operator, (_value(tree), right))
         return tree
 
     def unary(self) -> Tree:
         if self._take("!"):
-            return Operation("!", (self.unary(),))
+            return Operation("!", (_value(self.unary()),))
         if self._take("("):
-            tree = self.disjunction()
+            tree = _value(self.disjunction())
             if not self._take(")"):
                 raise ExpressionError("invalid expression syntax")
             return tree
@@ -152,6 +151,13 @@ class _Parser:
                 self.position += 1
                 return text
         return None
+
+
+def _value(tree: Tree) -> Tree:
+    """A pattern stands on the right of a match only."""
+    if _is_pattern(tree):
+        raise ExpressionError("invalid expression syntax")
+    return tree
 
 
 def _is_pattern(tree: Tree) -> bool:

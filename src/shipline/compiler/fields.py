@@ -118,13 +118,14 @@ class Reader:
         raw = expand is not None and expand.value is False
         return Variable(key, scalar_text(value.value if value else None), raw=raw)
 
-    def duration(self, node: Node, path: str, text: str) -> int | None:
-        """Seconds of a duration in words."""
+    def duration(self, node: Node, path: str, *, limit: int | None = None) -> int | None:
+        """Seconds of a duration in words, at most `limit`. GitLab says both of what is none at all."""
         seconds = parse_duration(node.value) if isinstance(node.value, str) else None
         if not seconds:
-            self.wrong(node, path, text)
-            return None
-        return seconds
+            self.wrong(node, path, "should be a duration")
+        if limit is not None and (not seconds or seconds > limit):
+            self.wrong(node, path, "should not exceed the limit")
+        return seconds or None
 
 
 def scalar_text(value: object) -> str:

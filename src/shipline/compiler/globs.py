@@ -1,12 +1,21 @@
-"""Path patterns as Ruby's File.fnmatch reads them with PATHNAME, DOTMATCH and EXTGLOB. Pure."""
+"""Path patterns as Ruby's File.fnmatch reads them with PATHNAME, DOTMATCH and EXTGLOB. Pure.
+
+They become RE2 patterns, so that no pattern takes more than linear time.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Any
+
+from shipline.compiler.expression import compiled
 
 COMPARISON_LIMIT = 50_000
+# More alternatives than these, of `{a,b}{c,d}...`, are left out.
+BRACES_LIMIT = 1_000
+_NEVER = r"[^\x00-\x{10FFFF}]"
 
 
 def any_match(patterns: Iterable[str], paths: Iterable[str]) -> bool:
@@ -14,66 +23,128 @@ def any_match(patterns: Iterable[str], paths: Iterable[str]) -> bool:
     listed, known = list(patterns), list(paths)
     if len(listed) * len(known) > COMPARISON_LIMIT:
         return True
-    compiled = [_compile(pattern) for pattern in listed]
-    return any(pattern.fullmatch(path) for pattern in compiled for path in known)
+    matchers = [matcher for pattern in listed if (matcher := _matcher(pattern)) is not None]
+    return any(matcher.fullmatch(path) is not None for matcher in matchers for path in known)
 
 
-@lru_cache(maxsize=1024)
-def _compile(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile("|".join(f"(?:{_translate(one)})" for one in _braces(pattern)), re.DOTALL)
-    except re.error:
-        return re.compile(re.escape(pattern))
+def directories(paths: Iterable[str]) -> set[str]:
+    """Every folder that holds a path, each with a slash at its end."""
+    found: set[str] = set()
+    for path in paths:
+        end = path.rfind("/")
+        while end > 0 and path[: end + 1] not in found:
+            found.add(path[: end + 1])
+            end = path.rfind("/", 0, end)
+    return found
 
 
-def _braces(pattern: str, limit: int = 256) -> list[str]:
+@lru_cache(maxsize=4096)
+def _matcher(pattern: str) -> Any:
+    return compiled("|".join(f"(?:{_translate(one)})" for one in _braces(pattern)))
+
+
+def _braces(pattern: str) -> list[str]:
     """`a{b,c}` as `ab` and `ac`, nested ones too."""
+    found: list[str] = []
+    waiting = [(pattern, 0)]
+    while waiting and len(found) < BRACES_LIMIT and len(waiting) < BRACES_LIMIT:
+        text, start = waiting.pop()
+        span = _first_braces(text, start)
+        if span is None:
+            found.append(text)
+            continue
+        left, right = span
+        head, tail = text[:left], text[right + 1 :]
+        waiting += [(head + part + tail, left) for part in reversed(list(_split(text[left + 1 : right])))]
+    return found
+
+
+def _first_braces(text: str, position: int) -> tuple[int, int] | None:
     depth, start = 0, -1
-    for position, sign in enumerate(pattern):
-        if sign == "{":
+    while position < len(text):
+        sign = text[position]
+        if sign == "\\":
+            position += 1
+        elif sign == "{":
             if depth == 0:
                 start = position
             depth += 1
         elif sign == "}" and depth:
             depth -= 1
             if depth == 0:
-                head, tail = pattern[:start], pattern[position + 1 :]
-                parts = _split(pattern[start + 1 : position])
-                return [one for part in parts for one in _braces(head + part + tail, limit)][:limit]
-    return [pattern]
+                return start, position
+        position += 1
+    return None
 
 
-def _split(text: str) -> list[str]:
-    parts, depth = [""], 0
-    for sign in text:
-        if sign == "," and depth == 0:
-            parts.append("")
-            continue
-        depth += {"{": 1, "}": -1}.get(sign, 0)
-        parts[-1] += sign
-    return parts
+def _split(text: str) -> Iterator[str]:
+    depth, start, position = 0, 0, 0
+    while position < len(text):
+        sign = text[position]
+        if sign == "\\":
+            position += 1
+        elif sign == "," and depth == 0:
+            yield text[start:position]
+            start = position + 1
+        else:
+            depth += {"{": 1, "}": -1}.get(sign, 0)
+        position += 1
+    yield text[start:]
 
 
 def _translate(pattern: str) -> str:
-    made, position = "", 0
+    made: list[str] = []
+    position = 0
     while position < len(pattern):
         sign = pattern[position]
         if pattern.startswith("**/", position) and (position == 0 or pattern[position - 1] == "/"):
-            made += "(?:[^/]+/)*"
+            made.append("(?:[^/]+/)*")
             position += 3
             continue
         if sign == "*":
-            made += "[^/]*"
+            if made[-1:] != ["[^/]*"]:
+                made.append("[^/]*")
         elif sign == "?":
-            made += "[^/]"
-        elif sign == "[" and (end := pattern.find("]", position + 2)) > 0:
-            inner = pattern[position + 1 : end].replace("\\", "\\\\")
-            made += f"(?!/)[{'^' + inner[1:] if inner[0] in '!^' else inner}]"
-            position = end
-        elif sign == "\\" and position + 1 < len(pattern):
-            position += 1
-            made += re.escape(pattern[position])
+            made.append("[^/]")
+        elif sign == "[":
+            written, position = _class(pattern, position + 1)
+            made.append(written)
+            continue
         else:
-            made += re.escape(sign)
+            if sign == "\\" and position + 1 < len(pattern):
+                position += 1
+            made.append(re.escape(pattern[position]))
         position += 1
-    return made
+    return "(?s:" + "".join(made) + ")"
+
+
+def _class(pattern: str, position: int) -> tuple[str, int]:
+    """What stands in brackets, and the position after it. It never matches a slash; open ones match nothing."""
+    negated = pattern[position : position + 1] in ("!", "^")
+    position += negated
+    ranges: list[tuple[int, int]] = []
+    while position < len(pattern) and pattern[position] != "]":
+        low, position = _sign(pattern, position)
+        high = low
+        if pattern[position : position + 1] == "-" and pattern[position + 1 : position + 2] not in ("]", ""):
+            high, position = _sign(pattern, position + 1)
+        ranges.append((ord(low), ord(high)))
+    if position >= len(pattern):
+        return _NEVER, position
+    slash = ord("/")
+    if negated:
+        parts = ["/", *(_range(low, high) for low, high in ranges if low <= high)]
+        return f"[^{''.join(parts)}]", position + 1
+    parts = [_range(low, min(high, slash - 1)) for low, high in ranges if low <= min(high, slash - 1)]
+    parts += [_range(max(low, slash + 1), high) for low, high in ranges if max(low, slash + 1) <= high]
+    return (f"[{''.join(parts)}]" if parts else _NEVER), position + 1
+
+
+def _sign(pattern: str, position: int) -> tuple[str, int]:
+    if pattern[position] == "\\" and position + 1 < len(pattern):
+        position += 1
+    return pattern[position], position + 1
+
+
+def _range(low: int, high: int) -> str:
+    return f"\\x{{{low:x}}}-\\x{{{high:x}}}"

@@ -1,25 +1,24 @@
-"""`include:local`, and merging what was included. Pure: the reader of files is an argument."""
+"""`include:local`, and merging what was included. Pure: the files are an argument."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shipline.compiler.globs import any_match
+from shipline.compiler.limits import Limits
 from shipline.compiler.nodes import Node, YamlError, load
 from shipline.compiler.problems import Problem, Problems
+from shipline.compiler.sources import Sources
 
-INCLUDE_LIMIT = 150
-Reader = Callable[[str], bytes | None]
 _OTHER_KINDS = ("project", "remote", "template", "component", "artifact")
 
 
 @dataclass
 class Includer:
-    """Loads a file with all it includes. `paths` lists the repository's files, for wildcards."""
+    """Loads a file with all it includes."""
 
-    read: Reader
-    paths: Callable[[], frozenset[str]]
+    sources: Sources
+    limits: Limits
     problems: Problems
     count: int = 0
     open: list[str] = field(default_factory=list)
@@ -84,17 +83,17 @@ class Includer:
         if "*" not in clean:
             return [clean]
         pattern = clean.replace("**.", "**/*.")
-        return sorted(file for file in self.paths() if any_match([pattern], [file]))
+        return sorted(file for file in self.sources.tracked() if any_match([pattern], [file]))
 
     def _load(self, entry: Node, file: str) -> Node | None:
         if not file.endswith((".yml", ".yaml")):
             self.problems.add(entry, f"Included file `{file}` does not have YAML extension!")
             return None
         self.count += 1
-        if self.count > INCLUDE_LIMIT:
-            self.problems.add(entry, f"Maximum of {INCLUDE_LIMIT} nested includes are allowed!")
+        if self.count > self.limits.includes:
+            self.problems.add(entry, f"Maximum of {self.limits.includes} nested includes are allowed!")
             return None
-        content = self.read(file)
+        content = self.sources.local(file)
         if content is None:
             self.problems.add(entry, f"Local file `{file}` does not exist!")
             return None

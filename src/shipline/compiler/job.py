@@ -40,7 +40,8 @@ RETRY_WHENS = (
 NEEDS_LIMIT = 50
 RETRY_LIMIT = 2
 TAG_LIMIT = 50
-MONTH = 31 * 86400
+# Rails' month: a twelfth of a year of 365.2425 days.
+MONTH = 2_629_746
 WEEK = 7 * 86400
 
 
@@ -173,15 +174,12 @@ def _start_in(node: Node, path: str, when: When, reader: Reader) -> int | None:
     item = node.value.get("start_in")
     if item is None or item.value is None:
         if when is When.DELAYED:
-            reader.wrong(node.key("when"), path, "start in should be a duration")
+            reader.duration(node.key("when"), f"{path} start in", limit=WEEK)
         return None
     if when is not When.DELAYED:
         reader.wrong(item, path, "start in must be blank")
         return None
-    seconds = reader.duration(item, path, "start in should be a duration")
-    if seconds and seconds > WEEK:
-        reader.wrong(item, path, "start in should not exceed the limit")
-    return seconds
+    return reader.duration(item, f"{path} start in", limit=WEEK)
 
 
 def _allow_failure(node: Node, path: str, reader: Reader) -> tuple[bool | None, tuple[int, ...]]:
@@ -278,10 +276,7 @@ def _timeout(node: Node, path: str, reader: Reader) -> int | None:
     item = node.value.get("timeout")
     if item is None or item.value is None:
         return None
-    seconds = reader.duration(item, path, "timeout should be a duration")
-    if seconds and seconds > MONTH:
-        reader.wrong(item, path, "timeout should not exceed the limit")
-    return seconds
+    return reader.duration(item, f"{path}:timeout config", limit=MONTH)
 
 
 def _retry(node: Node, reader: Reader) -> Retry:
@@ -349,7 +344,7 @@ def _artifacts(node: Node, path: str, reader: Reader) -> Artifacts | None:
         when = None
     expire_in = item.value.get("expire_in")
     if expire_in is not None and expire_in.value != "never":
-        reader.duration(expire_in, path, "expire in should be a duration")
+        reader.duration(expire_in, f"{path} expire in")
     name = item.value.get("name")
     return Artifacts(
         paths=texts("paths"),

@@ -43,18 +43,20 @@ def _check_dependencies(
     order: Mapping[str, int],
     problems: Problems,
 ) -> None:
-    job = draft.definition
+    job, at = draft.definition, _at(draft, "dependencies")
+    if job.needs:
+        needed = {need.job for need in job.needs}
+        missing = ", ".join(name for name in job.dependencies or () if name not in needed)
+        if missing:
+            text = f"jobs:{job.name} dependencies the {missing} should be part of needs"
+            problems.add(at, text.lower(), job=job.name)
     for name in job.dependencies or ():
-        at = _at(draft, "dependencies")
         if name not in jobs:
             if name in unreadable:
                 continue
             problems.add(at, f"{job.name} job: undefined dependency: {name}", job=job.name)
         elif order.get(jobs[name].stage, -1) > order[job.stage]:
             text = f"{job.name} job: dependency {name} is not defined in current or prior stages"
-            problems.add(at, text, job=job.name)
-        elif job.needs is not None and name not in {need.job for need in job.needs}:
-            text = f"jobs:{job.name} dependencies the {name} should be part of needs".lower()
             problems.add(at, text, job=job.name)
 
 

@@ -15,6 +15,7 @@ from shipline.model.expansion import expand
 from shipline.model.variable import Variable
 
 PATTERN_LIMIT = 50
+WEEK = 7 * 86400
 RULE_WHENS = ("on_success", "on_failure", "always", "never", "manual", "delayed")
 RULE_KEYS = ("if", "changes", "exists", "when", "start_in", "allow_failure", "variables", "interruptible")
 WORKFLOW_RULE_KEYS = ("if", "changes", "exists", "when", "variables")
@@ -71,20 +72,32 @@ def _rule(reader: Reader, node: Node, path: str, workflow: bool) -> Rule:
         reader.wrong(when, path, f"when unknown value: {when.value}")
         when = None
     allow_failure = _given(node, "allow_failure")
-    start_in = _given(node, "start_in")
+    start_in = _start_in(reader, node, path, when)
     interruptible = _given(node, "interruptible")
     if allow_failure is not None and not isinstance(allow_failure.value, bool):
         reader.wrong(allow_failure, path, "allow failure should be a boolean value")
     return Rule(
         condition=_condition(reader, _given(node, "if"), path),
         changes=_paths(reader, _given(node, "changes"), f"{path}:changes"),
-        exists=_paths(reader, _given(node, "exists"), f"{path}:exists"),
+        exists=_exists(reader, _given(node, "exists"), f"{path}:exists"),
         when=When(when.value) if when is not None else None,
-        start_in=reader.duration(start_in, path, "start in should be a duration") if start_in else None,
+        start_in=start_in,
         allow_failure=allow_failure.value if allow_failure is not None else None,
         variables=reader.variables(_given(node, "variables"), f"{path}:variables"),
         interruptible=reader.boolean(interruptible, f"{path}:interruptible") if interruptible else None,
     )
+
+
+def _start_in(reader: Reader, node: Node, path: str, when: Node | None) -> int | None:
+    delayed = when is not None and when.value == When.DELAYED
+    if not delayed:
+        if "start_in" in node.value:
+            reader.wrong(node.key("start_in"), path, "config contains disallowed keys: start_in")
+        return None
+    item = _given(node, "start_in")
+    if item is None:
+        reader.wrong(node, path, "start in can't be blank")
+    return reader.duration(item or node, f"{path} start in", limit=WEEK)
 
 
 def _given(node: Node, key: str) -> Node | None:
@@ -119,6 +132,12 @@ def _paths(reader: Reader, node: Node | None, path: str) -> tuple[str, ...] | No
     if len(node.value) > PATTERN_LIMIT:
         reader.wrong(node, path, f"config has too many entries (maximum {PATTERN_LIMIT})")
     return reader.texts(node, path)
+
+
+def _exists(reader: Reader, node: Node | None, path: str) -> tuple[str, ...] | None:
+    if node is not None and isinstance(node.value, str):
+        return (node.value,)
+    return _paths(reader, node, path)
 
 
 def first_match(rules: tuple[Rule, ...], values: Values, facts: PushFacts) -> Rule | None:

@@ -24,6 +24,7 @@ from shipline.compiler import (
 from shipline.coordinator.models import Job, Pipeline, Project
 from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
+from shipline.coordinator.sources import CommitSources
 from shipline.errors import ShiplineError
 from shipline.model.definition import JobDefinition
 from shipline.model.status import FINISHED, JobStatus, PipelineStatus, can_change
@@ -83,7 +84,7 @@ def create_pipeline(project: Project, update: RefUpdate, user: User | None, sour
         project_path=project.path_with_namespace,
     )
     predefined = predefined_variables(server_facts(), project_facts(project), commit, push)
-    compiled = _compile(project, update.after, replace(push, predefined=predefined))
+    compiled = _compile(project, update.after, replace(push, predefined=predefined), user)
     if compiled.filtered:
         return Created(None, why_not=compiled.errors[0].message)
     title = commit.message.partition("\n")[0][:255]
@@ -109,13 +110,13 @@ def project_facts(project: Project) -> ProjectFacts:
     )
 
 
-def _compile(project: Project, sha: str, push: PushFacts) -> Compiled:
+def _compile(project: Project, sha: str, push: PushFacts, user: User | None) -> Compiled:
     repositories = services().repositories
     text = repositories.file(project.pk, sha, CONFIG_PATH)
     if text is None:
         missing = Problem("The file is not there: no jobs are defined for this commit", CONFIG_PATH)
         return Compiled(errors=(missing,))
-    return compile_pipeline(CONFIG_PATH, text, push, lambda path: repositories.file(project.pk, sha, path))
+    return compile_pipeline(CONFIG_PATH, text, push, CommitSources(project, sha, user))
 
 
 def _store(

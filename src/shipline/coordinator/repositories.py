@@ -54,6 +54,18 @@ class Repositories:
         listed = self._run(self.path(project_id), ["ls-tree", "-r", "-z", "--name-only", sha])
         return frozenset(part.decode(errors="replace") for part in listed.stdout.split(b"\0") if part)
 
+    def resolve(self, project_id: int, ref: str) -> str | None:
+        """The commit that a branch, tag, SHA or `HEAD` stands for, if there is one."""
+        words = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
+        found = self._run(self.path(project_id), words, check=False)
+        return found.stdout.decode().strip() if found.returncode == 0 else None
+
+    def tags(self, project_id: int) -> list[str]:
+        listed = self._run(
+            self.path(project_id), ["for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags"]
+        )
+        return listed.stdout.decode(errors="replace").split("\n")[:-1]
+
     def changed(self, project_id: int, before: str, after: str) -> frozenset[str] | None:
         """Paths that differ between two commits; None when there is nothing to compare with."""
         if before == ZERO:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from shipline.coordinator.http import git, hooks, registry_tokens, rest_v4, runner_api
+from shipline.coordinator.http import git, hooks, registry_tokens, runner_api
+from shipline.coordinator.http.rest import api as rest
 from shipline.coordinator.web import live, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -24,8 +25,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v4/jobs/<int:job_id>/trace", runner_api.trace),
     path("api/v4/jobs/<int:job_id>/artifacts", runner_api.artifacts),
     path("api/v4/job", runner_api.current_job),
-    path("api/v4/", rest_v4.api.urls),
-    re_path(r"^api/", rest_v4.unknown),
+    path("api/v4/", rest.api.urls),
+    re_path(r"^api/", rest.unknown),
     re_path(r"^(?P<path>.+\.git/(?:info/refs|git-upload-pack|git-receive-pack))$", git.git),
     path("<path:project>/-/pipelines", views.pipelines),
     path("<path:project>/-/pipelines/<int:pipeline_id>", views.pipeline),

@@ -13,9 +13,10 @@ LENGTH_LIMIT = 1 << 20
 ROUND_LIMIT = 50
 
 
-def references(text: str) -> set[str]:
-    """The names that `text` refers to."""
-    return {name for match in _REFERENCE.finditer(text) for name in match.groups() if name}
+def references(text: str) -> list[str]:
+    """The names that `text` refers to, each once, in their order."""
+    found = (name for match in _REFERENCE.finditer(text) for name in match.groups() if name)
+    return list(dict.fromkeys(found))
 
 
 def expand(text: str, value_of: Callable[[str], str | None], *, keep_unknown: bool = False) -> str:
@@ -56,22 +57,25 @@ def expand_all(variables: Iterable[Variable]) -> tuple[Variable, ...]:
 
 
 def circle(variables: Mapping[str, str]) -> list[str] | None:
-    """Names that refer to one another in a circle, if there are any."""
-    state: dict[str, int] = {}
-
-    def visit(name: str, path: list[str]) -> list[str] | None:
-        if state.get(name) == 2 or name not in variables:
-            return None
-        if state.get(name) == 1:
-            return path[path.index(name) :]
-        state[name] = 1
-        for other in sorted(references(variables[name])):
-            if other != name and (found := visit(other, [*path, name])):
-                return found
-        state[name] = 2
-        return None
-
-    for name in variables:
-        if found := visit(name, []):
-            return found
+    """Names that refer to one another in a circle, if there are any, in the order in which they do."""
+    wanted = {
+        name: [other for other in references(value) if other != name and other in variables]
+        for name, value in variables.items()
+        if "$" in value or "%" in value
+    }
+    done: set[str] = set()
+    for start in wanted:
+        path: dict[str, list[str]] = {} if start in done else {start: wanted[start][::-1]}
+        while path:
+            name, waiting = next(reversed(path.items()))
+            if not waiting:
+                done.add(name)
+                del path[name]
+                continue
+            other = waiting.pop()
+            if other in path:
+                names = list(path)
+                return names[names.index(other) :]
+            if other in wanted and other not in done:
+                path[other] = wanted[other][::-1]
     return None

@@ -1,0 +1,80 @@
+"""Files that a configuration includes, from the coordinator's own repositories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shipline.compiler.components import files_of, is_release_range, newest_release
+from shipline.compiler.sources import (
+    Component,
+    SourceError,
+    component_not_found,
+    project_not_found,
+    reference_not_found,
+)
+from shipline.coordinator.access import may_read
+from shipline.coordinator.models import Project
+from shipline.coordinator.services import services
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class CommitSources:
+    """The files of one commit. `user` is who the pipeline is for: other projects' files are theirs to read."""
+
+    of: Project
+    sha: str
+    user: User | None
+
+    def local(self, path: str) -> bytes | None:
+        return services().repositories.file(self.of.pk, self.sha, path)
+
+    def tracked(self) -> frozenset[str]:
+        return services().repositories.tracked(self.of.pk, self.sha)
+
+    def project(self, project: str, ref: str | None) -> CommitSources:
+        found = self._readable(project)
+        if found is None:
+            raise project_not_found(project)
+        sha = services().repositories.resolve(found.pk, ref or "HEAD")
+        if sha is None:
+            raise reference_not_found(project, ref or "HEAD")
+        return CommitSources(found, sha, self.user)
+
+    def remote(self, url: str) -> bytes:
+        raise SourceError(
+            f"Remote file `{url}` could not be fetched because shipline's server fetches nothing from the network!",
+            hint="commit the file to a project and include that",
+        )
+
+    def template(self, name: str) -> bytes | None:
+        return None
+
+    def component(self, host: str, path: str, name: str, version: str) -> Component:
+        repositories = services().repositories
+        address = f"{host}/{path}/{name}@{version}"
+        found = self._readable(path)
+        if found is None:
+            raise component_not_found(address)
+        release = None
+        if is_release_range(version):
+            release = newest_release(version, repositories.tags(found.pk))
+        sha = repositories.resolve(found.pk, f"refs/tags/{release}" if release else version)
+        if sha is None:
+            raise component_not_found(address)
+        for file in files_of(name):
+            content = repositories.file(found.pk, sha, file)
+            if content is not None:
+                inside = CommitSources(found, sha, self.user)
+                return Component(content, file, inside, name, sha, release, version)
+        raise component_not_found(address)
+
+    def artifact(self, job: str, path: str) -> bytes | None:
+        raise SourceError("Including configs from artifacts is only allowed when triggering child pipelines")
+
+    def _readable(self, path: str) -> Project | None:
+        found = Project.objects.filter(path_with_namespace__iexact=path).first()
+        return found if found is not None and may_read(self.user, found) else None

@@ -1,0 +1,133 @@
+"""Golden cases: a folder with `.gitlab-ci.yml`, perhaps `facts.yml` and other files, and `expected.json`.
+
+`facts.yml` says what differs from a push to an unprotected branch `main` of `group/app`:
+`ref`, `tag` (true), `source`, `protected`, `changed` (paths; null: no known diff), `tracked` (paths; absent: the
+case's own files), `settings` (variables of the project), `predefined`, `project_path`.
+
+`expected.json` holds `errors` (each `file:line: message`), or the `jobs` with only those fields that differ
+from their defaults; besides `warnings`, `name` and, where a case is about them, `stages`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shipline.compiler import (
+    CommitFacts,
+    Compiled,
+    ProjectFacts,
+    PushFacts,
+    ServerFacts,
+    compile_pipeline,
+    predefined_variables,
+)
+from shipline.model.variable import Variable
+
+CONFIG = ".gitlab-ci.yml"
+SERVER = ServerFacts("https://gitlab.example.com", "registry.example.com")
+COMMIT = CommitFacts(
+    sha="a" * 40,
+    message="Add a page\n\nIt says hello.",
+    author="Ada <ada@example.com>",
+    timestamp="2026-01-02T03:04:05Z",
+)
+OWN_FILES = ("facts.yml", "expected.json")
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.relative_to(folder).as_posix() not in OWN_FILES
+    }
+
+
+def compile_case(folder: Path) -> Compiled:
+    written = folder / "facts.yml"
+    facts = yaml.safe_load(written.read_text()) if written.exists() else {}
+    return compile_files(files_of(folder), facts or {})
+
+
+def compile_files(files: dict[str, bytes], facts: dict[str, Any]) -> Compiled:
+    return compile_pipeline(CONFIG, files[CONFIG], facts_of(files, facts), files.get)
+
+
+def facts_of(files: dict[str, bytes], facts: dict[str, Any]) -> PushFacts:
+    facts = dict(facts)
+    tracked = frozenset(facts.pop("tracked", files))
+    changed = facts.pop("changed", None)
+    settings = _variables(facts.pop("settings", {}))
+    predefined = facts.pop("predefined", {})
+    push = PushFacts(
+        ref=facts.pop("ref", "main"),
+        ref_type="tag" if facts.pop("tag", False) else "branch",
+        source=facts.pop("source", "push"),
+        protected=facts.pop("protected", False),
+        settings=settings,
+        changed_paths=None if changed is None else frozenset(changed),
+        tracked_paths=lambda: tracked,
+        project_path=facts.pop("project_path", "group/app"),
+    )
+    assert not facts, f"unknown facts: {sorted(facts)}"
+    project = ProjectFacts(7, push.project_path)
+    known = {variable.key: variable for variable in predefined_variables(SERVER, project, COMMIT, push)}
+    known.update({variable.key: variable for variable in _variables(predefined)})
+    return dataclasses.replace(push, predefined=tuple(known.values()))
+
+
+def _variables(values: dict[str, str]) -> tuple[Variable, ...]:
+    return tuple(Variable(key, str(value), raw=True) for key, value in values.items())
+
+
+def outcome(compiled: Compiled) -> dict[str, Any]:
+    """What `expected.json` holds."""
+    found: dict[str, Any] = {}
+    if compiled.errors:
+        found["errors"] = [str(problem) for problem in compiled.errors]
+    if compiled.warnings:
+        found["warnings"] = [str(problem) for problem in compiled.warnings]
+    if compiled.pipeline is not None:
+        if compiled.pipeline.name is not None:
+            found["name"] = compiled.pipeline.name
+        found["stages"] = list(compiled.pipeline.stages)
+        found["jobs"] = [shown(job) for job in compiled.pipeline.jobs]
+    return found
+
+
+def shown(value: Any) -> Any:
+    """A definition as JSON: fields with their default are left out, and what then is a single first field
+    stands for the whole, so that a need is the name of its job."""
+    if isinstance(value, tuple) and value and all(isinstance(item, Variable) for item in value):
+        return {item.key: shown_variable(item) for item in value}
+    if isinstance(value, tuple):
+        return [shown(item) for item in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    fields = dataclasses.fields(value)
+    found = {
+        field.name: shown(getattr(value, field.name)) for field in fields if not _is_default(field, value)
+    }
+    return found[fields[0].name] if list(found) == [fields[0].name] else found
+
+
+def shown_variable(variable: Variable) -> Any:
+    found = shown(variable)
+    del found["key"]
+    return found["value"] if list(found) == ["value"] else found
+
+
+def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
+    found = getattr(value, field.name)
+    if field.default is not dataclasses.MISSING:
+        return bool(found == field.default)
+    return field.default_factory is not dataclasses.MISSING and bool(found == field.default_factory())
+
+
+def write(folder: Path, found: dict[str, Any]) -> None:
+    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    (folder / "expected.json").write_text(text, encoding="utf-8")

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipline.compiler.globs import COMPARISON_LIMIT, any_match, directories
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("Dockerfile", "Dockerfile"), ("*.py", "a.py"), ("*", ".env"), (".*", ".env"), ("**/*.py", "a.py"),
+        ("**/*.py", "a/b/c.py"), ("a/**/d", "a/d"), ("a/**/d", "a/b/c/d"), ("a/**", "a/b"),
+        ("**/.git/*", "x/.git/y"),
+        ("{a,b}.txt", "b.txt"), ("{a,b/{c,d}}/x", "b/d/x"), ("a{,b}", "a"), ("{a/,}**/x", "x"),
+        ("{a/,}**/x", "a/b/x"),
+        ("[0-9].txt", "7.txt"), ("[!0-9].txt", "x.txt"), ("[^a]b", "cb"), ("[\\]]", "]"), ("a?c", "abc"),
+        ("\\*", "*"), ("\\{a,b}", "{a,b}"), ("{a", "{a"), ("a}", "a}"), ("caf*", "café"), ("(a|b).+",
+        "(a|b).+"),
+        ("**/**/x", "x"), ("a**/b", "axx/b"), ("{,a,}", "a"),
+    ],
+)  # fmt: skip
+def test_the_pattern_matches_the_path(pattern: str, path: str) -> None:
+    assert any_match([pattern], [path])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("*.py", "a/b.py"), ("a/*", "a/b/c"), ("a/**", "a/b/c"), ("dockerfile", "Dockerfile"), ("./x", "x"),
+        ("/x", "x"), ("docs/", "docs/a.md"), ("docs", "docs/a.md"), ("!(x)", "y"), ("a?c", "a/c"),
+        ("[!a]", "/"),
+        ("[.-0]", "/"), ("a[", "a["), ("[]", "]"), ("[z-a]", "b"), ("a**/b", "a/b/b"), ("x", "xx"),
+        ("*.py", "a.py\n"),
+        ("a[/]b", "a/b"), ("+(a)", "aa"), ("\\*", "x"),
+    ],
+)  # fmt: skip
+def test_the_pattern_does_not_match_the_path(pattern: str, path: str) -> None:
+    assert not any_match([pattern], [path])
+
+
+def test_nothing_matches_when_there_are_no_patterns_or_no_paths() -> None:
+    assert not any_match([], ["a"])
+    assert not any_match(["*"], [])
+
+
+def test_too_many_comparisons_count_as_a_match() -> None:
+    paths = [f"src/{number}.txt" for number in range(COMPARISON_LIMIT // 50)]
+    patterns = [f"{number}.py" for number in range(50)]
+    assert not any_match(patterns, paths)
+    assert any_match([*patterns, "one more"], paths)
+
+
+def test_hostile_patterns_take_no_time() -> None:
+    path = "a" * 5_000
+    assert not any_match(["*a" * 2_000 + "b"], [path])
+    assert not any_match(["*" * 100_000 + "b"], [path])
+    assert not any_match(["{a,b}" * 500], [path])
+    assert not any_match(["{" * 5_000], [path])
+    assert not any_match(["{a," * 2_000 + "}" * 2_000], [path])
+
+
+def test_directories_are_all_that_hold_a_path() -> None:
+    assert directories(["a/b/c.txt", "a/d.txt", "e.txt"]) == {"a/", "a/b/"}
+
+
+NAMES = st.text("abc.-_é ", min_size=1, max_size=6)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=5))
+def test_a_path_without_signs_matches_itself_and_its_depth_in_stars(parts: list[str]) -> None:
+    path = "/".join(parts)
+    assert any_match([path], [path])
+    assert any_match(["**/*"], [path])
+    assert any_match(["/".join("*" * len(parts))], [path])
+    assert not any_match(["/".join("*" * (len(parts) + 1))], [path])
+
+
+@given(st.text("ab*?[]{},/\\!^-", max_size=20), st.text("ab/", max_size=8))
+def test_every_pattern_has_an_answer(pattern: str, path: str) -> None:
+    assert any_match([pattern], [path]) in (True, False)
+
+
+@given(st.text(max_size=20), st.text(max_size=8))
+def test_any_text_is_a_pattern(pattern: str, path: str) -> None:
+    assert any_match([pattern], [path]) in (True, False)
