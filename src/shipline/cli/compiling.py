@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,17 @@ from shipline.compiler import (
     compile_pipeline,
     predefined_variables,
 )
-from shipline.compiler.nodes import Node
+from shipline.compiler.extends import resolve_extends, resolve_references
+from shipline.compiler.includes import Includer
+from shipline.compiler.limits import Limits
+from shipline.compiler.nodes import Node, YamlError, load
+from shipline.compiler.problems import Problems
+from shipline.compiler.sources import Sources
 from shipline.errors import UsageError
 from shipline.model.variable import Variable
 from shipline.sources.folder import Folder
 from shipline.sources.git import Repository, repository_around
+from shipline.sources.workspace import Elsewhere, Workspace
 
 SERVER = ServerFacts("https://gitlab.example.com", "registry.example.com")
 TEXT_LIMIT = 4 * 1024 * 1024
@@ -34,8 +40,8 @@ class Outcome:
     compiled: Compiled
     push: PushFacts
     path: str
-    root: Path
-    texts: dict[str, bytes] = field(default_factory=dict)
+    texts: dict[str, bytes]
+    sources: Sources
 
     @property
     def valid(self) -> bool:
@@ -43,12 +49,22 @@ class Outcome:
 
     @property
     def merged(self) -> Node | None:
-        return getattr(self.compiled, "merged", None)
+        """After include, extends and references."""
+        known: Node | None = getattr(self.compiled, "merged", None)
+        if known is not None:
+            return known
+        tree, problems = before_extends(self), Problems()
+        return resolve_references(resolve_extends(tree, problems), problems) if tree is not None else None
 
     def why(self, job: str) -> str:
         """Which rule decided that a job is in this pipeline, or why it is not; "" when that is not known."""
         decisions = getattr(self.compiled, "decisions", ())
         return next((decision.reason for decision in decisions if decision.job == job), "")
+
+    def rule(self, job: str) -> Node | None:
+        """The rule that decided, as it is written."""
+        decisions = getattr(self.compiled, "decisions", ())
+        return next((decision.rule for decision in decisions if decision.job == job), None)
 
     def left_out(self) -> list[str]:
         """Jobs of the configuration that are not in this pipeline."""
@@ -71,13 +87,36 @@ def compile_for(facts: Facts) -> Outcome:
     folder = Folder(root, facts.tracked)
     push = _push(facts, root, folder)
 
-    def local(name: str) -> bytes | None:
-        content = folder.local(name)
-        if content is not None:
-            texts[name] = content
-        return content
+    elsewhere = Elsewhere(
+        {project.lower(): path for project, path in facts.projects}, facts.templates, facts.allow_private
+    )
+    sources = _Noted(folder, elsewhere, texts)
+    return Outcome(compile_pipeline(path, text, push, sources), push, path, texts, sources)
 
-    return Outcome(compile_pipeline(path, text, push, local), push, path, root, texts)
+
+def before_extends(outcome: Outcome) -> Node | None:
+    """The tree with everything included, as it was before `extends`: what `explain` compares with."""
+    problems = Problems()
+    try:
+        root = load(outcome.path, outcome.texts[outcome.path])
+    except YamlError:
+        return None
+    if not isinstance(root.value, dict):
+        return None
+    return Includer(outcome.sources, Limits(), problems, open=[outcome.path]).expand(root)
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted(Workspace):
+    """Keeps the project's own files as they are read, to show lines of them."""
+
+    texts: dict[str, bytes]
+
+    def local(self, path: str) -> bytes | None:
+        content = self.files.local(path)
+        if content is not None:
+            self.texts[path] = content
+        return content
 
 
 def _root(facts: Facts) -> Path:

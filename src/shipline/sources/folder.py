@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from shipline.sources.git import BLOB_LIMIT, Repository
+from shipline.sources.git import BLOB_LIMIT, Repository, names, repository_around, run
 
 FILES_LIMIT = 200_000
 
@@ -30,7 +29,7 @@ class Folder:
                 return None
             with found.open("rb") as file:
                 content = file.read(BLOB_LIMIT + 1)
-        except OSError:
+        except (OSError, RuntimeError):  # links that go round in a circle
             return None
         return content if len(content) <= BLOB_LIMIT else None
 
@@ -38,8 +37,6 @@ class Folder:
         """What git tracks below the folder, else every file in it."""
         if self.known is not None:
             return self.known
-        from shipline.sources.git import names, repository_around, run
-
         if repository_around(self.root.resolve()) is not None:
             listed = run(self.root, ["ls-files", "-z", "--cached"])
             if listed is not None:
@@ -63,7 +60,6 @@ class CommitFiles:
 
     repository: Repository
     commit: str
-    listed: Callable[[], frozenset[str]] | None = None
 
     def local(self, path: str) -> bytes | None:
         return self.repository.file(self.commit, path.lstrip("/"))

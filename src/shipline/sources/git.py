@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,10 @@ class Repository:
     top: Path
     private: Path
     common: Path
+
+    @property
+    def has_work_tree(self) -> bool:
+        return self.top != self.private
 
     def branch(self) -> str | None:
         """The branch that is checked out; None when it is a lone commit."""
@@ -84,6 +87,9 @@ def names(listed: bytes) -> frozenset[str]:
 def run(folder: Path, words: list[str]) -> bytes | None:
     """What git prints, or None when it fails or is not there. A hook's own GIT_* variables would lead git to
     another repository; a repository's fsmonitor would be a program of somebody else's."""
+    # Most files need no git at all.
+    import subprocess
+
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         ended = subprocess.run(

@@ -25,7 +25,11 @@ Resolve = Callable[[str, int], list[str]]
 
 
 class FetchError(Exception):
-    """Its text is what GitLab says of such a file, as far as GitLab says anything."""
+    """Its text is what GitLab says of such a file, as far as GitLab says anything; `hint` is a way out."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -71,7 +75,7 @@ class Fetcher:
             raise FetchError(_late(url) if connection.was_cut else _broken(url, error)) from error
         finally:
             watch.cancel()
-            connection.close()
+            connection.end()
 
     def _checked(self, url: str, at: str) -> SplitResult:
         try:
@@ -92,13 +96,16 @@ class Fetcher:
         except (OSError, UnicodeError) as error:
             raise FetchError(f"{BLOCKED}Host cannot be resolved or invalid!") from error
         if not self.allow_private and not all(is_public(address) for address in addresses):
-            raise FetchError(f"{BLOCKED}{LOCAL}!")
+            raise FetchError(f"{BLOCKED}{LOCAL}!", hint="--allow-private permits it")
         return addresses[0]
 
     def _answer(self, url: str, connection: _Pinned, parts: SplitResult) -> bytes | str:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", target, headers={"User-Agent": f"shipline/{__version__}", "Accept": "*/*"})
-        answer = connection.getresponse()
+        with connection.getresponse() as answer:
+            return self._content(url, connection, answer)
+
+    def _content(self, url: str, connection: _Pinned, answer: http.client.HTTPResponse) -> bytes | str:
         if answer.status in _REDIRECTS and (location := answer.getheader("Location")):
             return location
         if answer.status != 200:
@@ -111,8 +118,8 @@ class Fetcher:
             raise FetchError(
                 f"Remote file `{_shown(url)}` could not be fetched because it is larger than {self.size_limit} bytes!"
             )
-        if answer.length:
-            raise http.client.IncompleteRead(content, answer.length)
+        if answer.length or connection.was_cut:
+            raise http.client.IncompleteRead(content, answer.length or None)
         return content
 
 
@@ -139,15 +146,22 @@ class _Pinned(http.client.HTTPSConnection):
         super().__init__(host, port, timeout=seconds, context=context)
         self._pinned = address
         self._trust = context
+        # The response takes `sock` over when the server will close; this one stays.
+        self._open: socket.socket | None = None
         self.was_cut = False
 
     def connect(self) -> None:
-        self.sock = socket.create_connection((self._pinned, self.port), self.timeout)
-        self.sock = self._trust.wrap_socket(self.sock, server_hostname=self.host)
+        self._open = socket.create_connection((self._pinned, self.port), self.timeout)
+        self.sock = self._open = self._trust.wrap_socket(self._open, server_hostname=self.host)
 
     def cut(self) -> None:
         """From another thread: whatever waits for this connection ends."""
         self.was_cut = True
-        if self.sock is not None:
+        if self._open is not None:
             with suppress(OSError):
-                self.sock.shutdown(socket.SHUT_RDWR)
+                self._open.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        self.close()
+        if self._open is not None:
+            self._open.close()

@@ -66,7 +66,7 @@ class _Writer:
             for key, item in value.items():
                 self.pair(f"{head or indent}{self.scalar(key)}:", item, indent)
                 head = indent
-        elif isinstance(value, list) and not isinstance(value, Reference) and value:
+        elif isinstance(value, list) and value:
             if head and not head.endswith("- "):
                 self.lines.append(head)
                 head = indent
