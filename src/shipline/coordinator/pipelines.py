@@ -308,6 +308,14 @@ def retry_job(job: Job) -> Job:
     return fresh
 
 
+def retry_pipeline(pipeline: Pipeline) -> None:
+    """Every job that failed or was cancelled once more."""
+    with transaction.atomic():
+        over = Job.objects.select_related("project", "pipeline").filter(pipeline=pipeline, retried=False)
+        for job in over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)):
+            retry_job(job)
+
+
 def play_job(job: Job) -> None:
     """Start a manual job."""
     if job.status != JobStatus.MANUAL:

@@ -41,6 +41,9 @@ class Repositories:
         ):
             self._run(path, ["config", key, value])
 
+    def is_branch_name(self, name: str) -> bool:
+        return self._run(None, ["check-ref-format", "--branch", name], check=False).returncode == 0
+
     def file(self, project_id: int, sha: str, path: str) -> bytes | None:
         """A file's content at a commit, or None when it is not there (or no file)."""
         name = f"{sha}:{path.lstrip('/')}"
