@@ -67,6 +67,9 @@ def create_pipeline(project: Project, update: RefUpdate, user: User | None, sour
     """Compile the pushed commit's configuration and start what it says."""
     repositories = services().repositories
     commit = repositories.commit(project.pk, update.after, update.before)
+    if commit is None:
+        return Created(None, why_not="it points at no commit")
+    update = replace(update, after=commit.sha)
     if any(mark in commit.message.lower() for mark in SKIP_MARKS):
         return Created(None, why_not="the commit message says [skip ci]")
     protected = update.ref_type == "branch" and project.protects(update.ref)
