@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from shipline.coordinator.http import git, hooks, registry_tokens, rest_v4, runner_api
-from shipline.coordinator.web import live, views
+from shipline.coordinator.web import actions, live, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.projects),
@@ -30,10 +30,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<path:project>/-/pipelines", views.pipelines),
     path("<path:project>/-/pipelines/<int:pipeline_id>", views.pipeline),
     path("<path:project>/-/pipelines/<int:pipeline_id>/live", live.pipeline),
-    path("<path:project>/-/pipelines/<int:pipeline_id>/body", views.pipeline_body),
+    path("<path:project>/-/pipelines/<int:pipeline_id>/cancel", actions.cancel_pipeline),
     path("<path:project>/-/jobs/<int:job_id>", views.job),
     path("<path:project>/-/jobs/<int:job_id>/live", live.job),
     path("<path:project>/-/jobs/<int:job_id>/raw", views.raw_log),
     path("<path:project>/-/jobs/<int:job_id>/artifacts", views.artifacts),
+    path("<path:project>/-/jobs/<int:job_id>/<str:action>", actions.job),
     path("<path:project>", views.project),
 ]
