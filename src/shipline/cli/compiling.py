@@ -1,0 +1,140 @@
+"""From the options of a verb to a compiled pipeline. The only file here that knows how the compiler is called."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from shipline.cli.facts import CONFIG_NAME, Facts
+from shipline.compiler import (
+    CommitFacts,
+    Compiled,
+    ProjectFacts,
+    PushFacts,
+    ServerFacts,
+    compile_pipeline,
+    predefined_variables,
+)
+from shipline.compiler.nodes import Node
+from shipline.errors import UsageError
+from shipline.model.variable import Variable
+from shipline.sources.folder import Folder
+from shipline.sources.git import Repository, repository_around
+
+SERVER = ServerFacts("https://gitlab.example.com", "registry.example.com")
+TEXT_LIMIT = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it; `texts` are the files that were read, by the names that problems use."""
+
+    compiled: Compiled
+    push: PushFacts
+    path: str
+    root: Path
+    texts: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def valid(self) -> bool:
+        return not self.compiled.errors or self.compiled.filtered
+
+    @property
+    def merged(self) -> Node | None:
+        return getattr(self.compiled, "merged", None)
+
+    def why(self, job: str) -> str:
+        """Which rule decided that a job is in this pipeline, or why it is not; "" when that is not known."""
+        decisions = getattr(self.compiled, "decisions", ())
+        return next((decision.reason for decision in decisions if decision.job == job), "")
+
+    def left_out(self) -> list[str]:
+        """Jobs of the configuration that are not in this pipeline."""
+        return [decision.job for decision in getattr(self.compiled, "decisions", ()) if not decision.included]
+
+    @property
+    def occasion(self) -> str:
+        """What the pipeline is for, in words."""
+        if self.push.source == "merge_request_event":
+            return f"a merge request from {self.push.ref}"
+        what = "a push to" if self.push.source == "push" else f"{self.push.source} on"
+        return f"the tag {self.push.ref}" if self.push.ref_type == "tag" else f"{what} {self.push.ref}"
+
+
+def compile_for(facts: Facts) -> Outcome:
+    """Compile the file for these facts. Raises UsageError when it cannot be read."""
+    root = _root(facts)
+    text, path = _text(facts, root)
+    texts = {path: text}
+    folder = Folder(root, facts.tracked)
+    push = _push(facts, root, folder)
+
+    def local(name: str) -> bytes | None:
+        content = folder.local(name)
+        if content is not None:
+            texts[name] = content
+        return content
+
+    return Outcome(compile_pipeline(path, text, push, local), push, path, root, texts)
+
+
+def _root(facts: Facts) -> Path:
+    """Where include:local begins."""
+    if facts.root is not None:
+        return facts.root
+    here = Path.cwd()
+    if str(facts.file) == "-":
+        return here
+    folder = facts.file.absolute().parent
+    if facts.file.name == CONFIG_NAME:
+        return folder
+    around = repository_around(folder)
+    if around is not None:
+        return around.top
+    return here if folder.is_relative_to(here) else folder
+
+
+def _text(facts: Facts, root: Path) -> tuple[bytes, str]:
+    """The file's content, and its name as problems tell it: from the root."""
+    if str(facts.file) == "-":
+        return sys.stdin.buffer.read(TEXT_LIMIT), CONFIG_NAME
+    try:
+        with facts.file.open("rb") as file:
+            text = file.read(TEXT_LIMIT)
+    except OSError as error:
+        hint = "Name another one with --file." if facts.file == Path(CONFIG_NAME) else ""
+        raise UsageError(f"{facts.file} cannot be read: {error.strerror}.", hint=hint) from error
+    at = facts.file.absolute()
+    base = root.absolute()
+    return text, at.relative_to(base).as_posix() if at.is_relative_to(base) else str(facts.file)
+
+
+def _push(facts: Facts, root: Path, folder: Folder) -> PushFacts:
+    repository = repository_around(root.absolute())
+    project = _project(facts, root, repository)
+    branch = facts.ref or (repository.branch() if repository else None) or project.default_branch
+    push = PushFacts(
+        ref=facts.tag or branch,
+        ref_type="tag" if facts.tag else "branch",
+        source=facts.source,
+        protected=not facts.tag and branch == project.default_branch,
+        settings=tuple(Variable(key, value) for key, value in facts.variables),
+        changed_paths=facts.changed,
+        tracked_paths=folder.tracked,
+        project_path=project.path_with_namespace,
+    )
+    predefined = predefined_variables(SERVER, project, CommitFacts("0" * 40), push)
+    return replace(push, predefined=_over(predefined, facts.predefined))
+
+
+def _project(facts: Facts, root: Path, repository: Repository | None) -> ProjectFacts:
+    path = facts.project_path or f"local/{root.absolute().name or 'project'}"
+    default = facts.default_branch or (repository.default_branch() if repository else None) or "main"
+    return ProjectFacts(1, path, default)
+
+
+def _over(predefined: tuple[Variable, ...], given: tuple[tuple[str, str], ...]) -> tuple[Variable, ...]:
+    values: dict[str, Any] = {variable.key: variable for variable in predefined}
+    return tuple({**values, **{key: Variable(key, value, raw=True) for key, value in given}}.values())
