@@ -68,6 +68,9 @@ def create_pipeline(project: Project, update: RefUpdate, user: User | None, sour
     """Compile the pushed commit's configuration and start what it says."""
     repositories = services().repositories
     commit = repositories.commit(project.pk, update.after, update.before)
+    if commit is None:
+        return Created(None, why_not="it points at no commit")
+    update = replace(update, after=commit.sha)
     if any(mark in commit.message.lower() for mark in SKIP_MARKS):
         return Created(None, why_not="the commit message says [skip ci]")
     protected = update.ref_type == "branch" and project.protects(update.ref)
@@ -307,6 +310,14 @@ def retry_job(job: Job) -> Job:
     advance_pipeline(job.pipeline_id)
     fresh.refresh_from_db()
     return fresh
+
+
+def retry_pipeline(pipeline: Pipeline) -> None:
+    """Every job that failed or was cancelled once more."""
+    with transaction.atomic():
+        over = Job.objects.select_related("project", "pipeline").filter(pipeline=pipeline, retried=False)
+        for job in over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)):
+            retry_job(job)
 
 
 def play_job(job: Job) -> None:

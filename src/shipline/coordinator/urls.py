@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 
 from shipline.coordinator.http import git, hooks, registry_tokens, runner_api
 from shipline.coordinator.http.rest import api as rest
-from shipline.coordinator.web import live, views
+from shipline.coordinator.web import actions, live, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.projects),
@@ -31,10 +31,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<path:project>/-/pipelines", views.pipelines),
     path("<path:project>/-/pipelines/<int:pipeline_id>", views.pipeline),
     path("<path:project>/-/pipelines/<int:pipeline_id>/live", live.pipeline),
-    path("<path:project>/-/pipelines/<int:pipeline_id>/body", views.pipeline_body),
+    path("<path:project>/-/pipelines/<int:pipeline_id>/cancel", actions.cancel_pipeline),
     path("<path:project>/-/jobs/<int:job_id>", views.job),
     path("<path:project>/-/jobs/<int:job_id>/live", live.job),
     path("<path:project>/-/jobs/<int:job_id>/raw", views.raw_log),
     path("<path:project>/-/jobs/<int:job_id>/artifacts", views.artifacts),
+    path("<path:project>/-/jobs/<int:job_id>/<str:action>", actions.job),
     path("<path:project>", views.project),
 ]

@@ -14,6 +14,7 @@ from shipline.coordinator import tokens
 from shipline.coordinator.http.rest import (
     branches,
     jobs,
+    members,
     pipelines,
     projects,
     protected_branches,
@@ -21,6 +22,7 @@ from shipline.coordinator.http.rest import (
     users,
     variables,
 )
+from shipline.coordinator.http.rest.lookup import Invalid
 from shipline.version import __version__
 
 if TYPE_CHECKING:
@@ -36,13 +38,19 @@ def _user(request: HttpRequest) -> User | None:
 
 
 api = NinjaAPI(title="shipline", version=__version__, auth=_user, urls_namespace="rest_v4", docs_url=None)
-for resource in (users, projects, branches, protected_branches, variables, pipelines, jobs, runners):
+RESOURCES = (users, projects, members, branches, protected_branches, variables, pipelines, jobs, runners)
+for resource in RESOURCES:
     api.add_router("", resource.router)
 
 
 @api.exception_handler(HttpError)
 def _refused(request: HttpRequest, error: HttpError) -> HttpResponse:
     return api.create_response(request, {"message": str(error)}, status=error.status_code)
+
+
+@api.exception_handler(Invalid)
+def _wrong(request: HttpRequest, error: Invalid) -> HttpResponse:
+    return api.create_response(request, {"message": {error.field: [error.words]}}, status=400)
 
 
 @api.exception_handler(AuthenticationError)

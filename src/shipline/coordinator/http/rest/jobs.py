@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Query, Router, Schema
 from ninja.errors import HttpError
+from pydantic import Field
 
 from shipline.coordinator import access, jobs, pipelines
 from shipline.coordinator.http.rest.lookup import find_project, page_of
@@ -68,28 +70,39 @@ def _jobs(**filters: Any) -> Any:
     return related.filter(**filters)
 
 
+class JobFilter(Schema):
+    """`scope` are statuses; clients send it as `scope[]`."""
+
+    scope: list[str] = Field(default_factory=list, alias="scope[]")
+    page: int = 1
+    per_page: int = 20
+
+    def page_of(self, request: HttpRequest, rows: Any, response: HttpResponse) -> Sequence[Job]:
+        wanted = rows.filter(status__in=self.scope) if self.scope else rows
+        return page_of(request, wanted, response, self.page, self.per_page)
+
+
 @router.get("/projects/{project_id}/pipelines/{pipeline_id}/jobs")
 def list_pipeline_jobs(
     request: HttpRequest,
     response: HttpResponse,
     project_id: str,
     pipeline_id: int,
+    filters: Query[JobFilter],
     include_retried: bool = False,
-    page: int = 1,
-    per_page: int = 20,
 ) -> list[dict[str, Any]]:
     rows = _jobs(pipeline=find_pipeline(request, project_id, pipeline_id)).order_by("stage_index", "id")
     if not include_retried:
         rows = rows.filter(retried=False)
-    return [job_json(job) for job in page_of(request, rows, response, page, per_page)]
+    return [job_json(job) for job in filters.page_of(request, rows, response)]
 
 
 @router.get("/projects/{project_id}/jobs")
 def list_jobs(
-    request: HttpRequest, response: HttpResponse, project_id: str, page: int = 1, per_page: int = 20
+    request: HttpRequest, response: HttpResponse, project_id: str, filters: Query[JobFilter]
 ) -> list[dict[str, Any]]:
     rows = _jobs(project=find_project(request, project_id)).order_by("-id")
-    return [job_json(job) for job in page_of(request, rows, response, page, per_page)]
+    return [job_json(job) for job in filters.page_of(request, rows, response)]
 
 
 def find_job(request: HttpRequest, project_id: str, job_id: int, level: int = access.GUEST) -> Job:

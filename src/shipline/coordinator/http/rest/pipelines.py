@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
-from ninja.errors import HttpError
 from pydantic import Field
 
 from shipline.coordinator import access, pipelines
-from shipline.coordinator.http.rest.lookup import find_project, me, page_of
+from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.models import Pipeline
 from shipline.coordinator.pipelines import RefUpdate, create_pipeline
 from shipline.coordinator.repositories import ZERO
@@ -81,10 +80,10 @@ def run_pipeline(request: HttpRequest, project_id: str, body: NewPipeline) -> tu
     project = find_project(request, project_id, access.PUSH)
     sha = services().repositories.branches(project.pk).get(body.ref)
     if sha is None:
-        raise HttpError(400, "{'base': ['Reference not found']}")
+        raise Invalid("base", "Reference not found")
     created = create_pipeline(project, RefUpdate(body.ref, "branch", ZERO, sha), me(request), source="api")
     if created.pipeline is None:
-        raise HttpError(400, f"{{'base': ['{created.why_not}']}}")
+        raise Invalid("base", created.why_not)
     return 201, pipeline_json(created.pipeline)
 
 
@@ -111,3 +110,11 @@ def cancel_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> 
     pipelines.cancel_pipeline(pipeline)
     pipeline.refresh_from_db()
     return pipeline_json(pipeline)
+
+
+@router.post("/projects/{project_id}/pipelines/{pipeline_id}/retry", response={201: dict[str, Any]})
+def retry_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> tuple[int, dict[str, Any]]:
+    pipeline = find_pipeline(request, project_id, pipeline_id, access.PUSH)
+    pipelines.retry_pipeline(pipeline)
+    pipeline.refresh_from_db()
+    return 201, pipeline_json(pipeline)

@@ -10,7 +10,7 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from shipline.coordinator import access
-from shipline.coordinator.http.rest.lookup import find_project, me, page_of
+from shipline.coordinator.http.rest.lookup import administrator, find_project, me, page_of
 from shipline.coordinator.models import Project
 from shipline.coordinator.projects import InvalidProject, create_project
 from shipline.coordinator.services import services
@@ -62,15 +62,14 @@ def list_projects(
 
 @router.post("/projects", response={201: dict[str, Any]})
 def new_project(request: HttpRequest, body: NewProject) -> tuple[int, dict[str, Any]]:
-    caller = me(request)
-    if not caller.is_superuser:
-        raise HttpError(403, "403 Forbidden")
+    caller = administrator(request)
     path = body.path or body.name
     try:
         project = create_project(
             body.namespace_path or caller.username,
             path,
             name=body.name,
+            description=body.description,
             visibility=body.visibility,
             default_branch=body.default_branch,
         )

@@ -40,12 +40,22 @@ class NewProtection(Schema):
 @router.post("/projects/{project_id}/protected_branches", response={201: dict[str, Any]})
 def protect(request: HttpRequest, project_id: str, body: NewProtection) -> tuple[int, dict[str, Any]]:
     project = find_project(request, project_id, access.ADMINISTER)
-    if project.protected_branches.filter(name=body.name).exists():
+    branch, made = ProtectedBranch.objects.get_or_create(project=project, name=body.name)
+    if not made:
         raise HttpError(409, f"Protected branch '{body.name}' already exists")
-    return 201, protected_json(ProtectedBranch.objects.create(project=project, name=body.name))
+    return 201, protected_json(branch)
 
 
-@router.delete("/projects/{project_id}/protected_branches/{name}", response={204: None})
+# A branch's name may hold slashes, which are decoded when it gets here.
+@router.get("/projects/{project_id}/protected_branches/{path:name}")
+def get_protected(request: HttpRequest, project_id: str, name: str) -> dict[str, Any]:
+    found = find_project(request, project_id).protected_branches.filter(name=name).first()
+    if found is None:
+        raise Http404("Protected Branch")
+    return protected_json(found)
+
+
+@router.delete("/projects/{project_id}/protected_branches/{path:name}", response={204: None})
 def unprotect(request: HttpRequest, project_id: str, name: str) -> tuple[int, None]:
     project = find_project(request, project_id, access.ADMINISTER)
     if not project.protected_branches.filter(name=name).delete()[0]:

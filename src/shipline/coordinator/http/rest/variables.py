@@ -7,11 +7,10 @@ from typing import Annotated, Any
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Router, Schema
-from ninja.errors import HttpError
 from pydantic import Field
 
 from shipline.coordinator import access
-from shipline.coordinator.http.rest.lookup import find_project, page_of
+from shipline.coordinator.http.rest.lookup import Invalid, find_project, page_of
 from shipline.coordinator.models import ProjectVariable
 
 router = Router()
@@ -43,9 +42,7 @@ def variable_json(row: ProjectVariable) -> dict[str, Any]:
 def _check_maskable(value: str) -> None:
     """A short value, or one of several lines, cannot be masked without ruining the log."""
     if len(value) < 8 or "\n" in value or " " in value:
-        raise HttpError(
-            400, "{'value': ['is invalid: a masked value has 8 characters or more, in one line, no blanks']}"
-        )
+        raise Invalid("value", "is invalid: a masked value has 8 characters or more, in one line, no blanks")
 
 
 @router.get("/projects/{project_id}/variables")
@@ -65,7 +62,7 @@ def new_variable(request: HttpRequest, project_id: str, body: NewVariable) -> tu
     try:
         row = ProjectVariable.objects.create(project=project, **body.dict())
     except IntegrityError as error:
-        raise HttpError(400, f"{{'key': ['({body.key}) has already been taken']}}") from error
+        raise Invalid("key", f"({body.key}) has already been taken") from error
     return 201, variable_json(row)
 
 
@@ -85,7 +82,7 @@ def get_variable(request: HttpRequest, project_id: str, key: str) -> dict[str, A
 @router.put("/projects/{project_id}/variables/{key}")
 def change_variable(request: HttpRequest, project_id: str, key: str, body: ChangedVariable) -> dict[str, Any]:
     row = _one_variable(request, project_id, key)
-    for name, value in body.dict(exclude_unset=True).items():
+    for name, value in body.dict(exclude_none=True).items():
         setattr(row, name, value)
     if row.masked:
         _check_maskable(row.value)
