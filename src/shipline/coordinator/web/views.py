@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib.auth import authenticate, login, logout
 from django.http import (
-    FileResponse,
     Http404,
     HttpRequest,
     HttpResponse,
@@ -22,6 +21,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from shipline.coordinator import access, jobs, tokens
+from shipline.coordinator.http.runner_api import send_file
 from shipline.coordinator.models import Job, JobArtifact, Pipeline, Project, Runner
 from shipline.coordinator.services import services
 
@@ -288,4 +288,4 @@ def artifacts(request: HttpRequest, project: str, job_id: int) -> HttpResponseBa
     if archive is None:
         return _missing(request)
     path = services().data.coordinator / "artifacts" / archive.file
-    return FileResponse(path.open("rb"), as_attachment=True, filename=archive.filename)
+    return send_file(path, "application/zip", archive.filename) or _missing(request)
