@@ -26,6 +26,7 @@ from shipline.compiler import (
     compile_pipeline,
     predefined_variables,
 )
+from shipline.compiler.sources import LocalFiles
 from shipline.model.variable import Variable
 
 CONFIG = ".gitlab-ci.yml"
@@ -54,7 +55,7 @@ def compile_case(folder: Path) -> Compiled:
 
 
 def compile_files(files: dict[str, bytes], facts: dict[str, Any]) -> Compiled:
-    return compile_pipeline(CONFIG, files[CONFIG], facts_of(files, facts), files.get)
+    return compile_pipeline(CONFIG, files[CONFIG], facts_of(files, facts), LocalFiles(files))
 
 
 def facts_of(files: dict[str, bytes], facts: dict[str, Any]) -> PushFacts:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from shipline.compiler.documents import load
 from shipline.compiler.fields import Reader
-from shipline.compiler.nodes import Node, load
+from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
 
 

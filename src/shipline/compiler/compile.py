@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from shipline.compiler.documents import load_documents
 from shipline.compiler.extends import resolve_extends, resolve_references
 from shipline.compiler.facts import PushFacts
 from shipline.compiler.fields import Reader
@@ -16,9 +17,9 @@ from shipline.compiler.job import (
     read_job,
     with_defaults,
 )
-from shipline.compiler.limits import Limits
+from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.compiler.needs import check_graph, check_presence
-from shipline.compiler.nodes import Node, YamlError, load
+from shipline.compiler.nodes import Node, YamlError
 from shipline.compiler.problems import Problem, Problems
 from shipline.compiler.rules import DEFAULT_ONLY, Rule, first_match, read_rules, unwanted, wanted
 from shipline.compiler.sources import Sources
@@ -57,17 +58,17 @@ def compile_pipeline(
     text: str | bytes,
     facts: PushFacts,
     sources: Sources,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Compiled:
     """Compile the file `path` with content `text`. `sources` gives the files that it includes. Never raises
     for anything that a user wrote."""
     problems = Problems()
+    if not text.strip():
+        return Compiled(errors=(Problem("Please provide content of .gitlab-ci.yml", path),))
     try:
-        root = load(path, text)
+        root = load_documents(path, text, limits).body
     except YamlError as error:
         return Compiled(errors=(Problem(error.message, path, error.line, error.column),))
-    if not isinstance(root.value, dict):
-        return Compiled(errors=(Problem("Invalid configuration format", path, root.line, root.column),))
     root = Includer(sources, limits, problems, open=[path]).expand(root)
     root = resolve_references(resolve_extends(root, problems), problems)
     if problems.found:

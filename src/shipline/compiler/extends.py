@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from shipline.compiler.includes import merge
-from shipline.compiler.nodes import DEPTH_LIMIT, Node, Reference
+from shipline.compiler.nodes import Node, Reference
 from shipline.compiler.problems import Problems
 
 EXTENDS_LIMIT = 11
+DEPTH_LIMIT = 100
 
 
 def resolve_extends(root: Node, problems: Problems) -> Node:
@@ -87,15 +88,15 @@ def resolve_references(root: Node, problems: Problems) -> Node:
         return node
 
     def _follow(node: Node, reference: Reference, path: tuple[Reference, ...], depth: int) -> Node:
-        written = f"!reference [{', '.join(chr(34) + part + chr(34) for part in reference)}]"
-        if not reference:
+        written = reference.written
+        if not reference.path:
             problems.add(node, f"{written} is not valid")
             return Node(None, node.file, node.line, node.column)
         if reference in path:
             problems.add(node, f"{written} is part of a circular chain")
             return Node(None, node.file, node.line, node.column)
         target: Node | None = root
-        for part in reference:
+        for part in reference.path:
             target = target.value.get(part) if target is not None and isinstance(target.value, dict) else None
         if target is None or target.value in (None, False):
             problems.add(node, f"{written} could not be found")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from shipline.compiler.documents import load_documents
 from shipline.compiler.globs import any_match
 from shipline.compiler.limits import Limits
-from shipline.compiler.nodes import Node, YamlError, load
+from shipline.compiler.nodes import Node, YamlError
 from shipline.compiler.problems import Problem, Problems
 from shipline.compiler.sources import Sources
 
@@ -101,11 +102,11 @@ class Includer:
             self.problems.add(entry, f"Local file `{file}` is empty!")
             return None
         try:
-            tree = load(file, content)
+            tree = load_documents(file, content, self.limits).body
         except YamlError as error:
             self.problems.found.append(Problem(f"`{file}`: {error.message}", file, error.line, error.column))
             return None
-        if not isinstance(tree.value, dict):
+        if not tree.value:
             self.problems.add(tree, f"Included file `{file}` does not have valid YAML syntax!")
             return None
         if file in self.open:

@@ -56,3 +56,6 @@ class Limits:
     job_inputs: int = 50
     trigger_includes: int = 3
     problems: int = 200
+
+
+DEFAULT_LIMITS = Limits()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -40,9 +41,12 @@ class JobFacts:
     predefined: tuple[Variable, ...]
     settings: tuple[SettingsVariable, ...]
     started_at: str
+    user_id: int | None
+    user_login: str
     user_name: str
     runner_id: int
     runner_description: str
+    runner_tags: tuple[str, ...]
     dependencies: tuple[api.JobDependency, ...] = ()
     dotenv: tuple[Variable, ...] = ()
 
@@ -77,6 +81,7 @@ def payload(facts: JobFacts) -> api.JobPayload:
             project_id=facts.project_id,
             project_name=facts.project_path.rpartition("/")[2],
             project_full_path=facts.project_path,
+            user_id=facts.user_id,
         ),
         git_info=_git(facts),
         runner_info=api.RunnerInfo(timeout=facts.timeout),
@@ -131,8 +136,9 @@ def _job_variables(facts: JobFacts) -> tuple[Variable, ...]:
         "CI_PIPELINE_URL": f"{project}/-/pipelines/{facts.pipeline_id}",
         "CI_RUNNER_ID": str(facts.runner_id),
         "CI_RUNNER_DESCRIPTION": facts.runner_description,
-        "CI_RUNNER_TAGS": "[]",
-        "GITLAB_USER_LOGIN": facts.user_name,
+        "CI_RUNNER_TAGS": json.dumps(list(facts.runner_tags)),
+        "GITLAB_USER_ID": str(facts.user_id or ""),
+        "GITLAB_USER_LOGIN": facts.user_login,
         "GITLAB_USER_NAME": facts.user_name,
     }
     if facts.registries:

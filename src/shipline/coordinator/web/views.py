@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib.auth import authenticate, login, logout
 from django.db.models import QuerySet
 from django.http import (
-    FileResponse,
     Http404,
     HttpRequest,
     HttpResponse,
@@ -21,6 +20,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from shipline.coordinator import access, jobs, tokens
+from shipline.coordinator.http.runner_api import send_file
 from shipline.coordinator.models import Job, JobArtifact, Pipeline, Project
 from shipline.coordinator.services import services
 from shipline.coordinator.web import facts
@@ -202,4 +202,4 @@ def artifacts(request: HttpRequest, project: str, job_id: int) -> HttpResponseBa
     if archive is None:
         return _missing(request)
     path = services().data.coordinator / "artifacts" / archive.file
-    return FileResponse(path.open("rb"), as_attachment=True, filename=archive.filename)
+    return send_file(path, "application/zip", archive.filename) or _missing(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
@@ -13,6 +13,7 @@ from pydantic import Field
 from shipline.coordinator import access, jobs, pipelines
 from shipline.coordinator.http.rest.lookup import find_project, page_of
 from shipline.coordinator.http.rest.pipelines import find_pipeline
+from shipline.coordinator.http.runner_api import send_file
 from shipline.coordinator.models import Job, JobArtifact
 from shipline.coordinator.pipelines import RefusedChange
 from shipline.coordinator.services import services
@@ -126,15 +127,16 @@ def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpRespons
 
 
 @router.get("/projects/{project_id}/jobs/{job_id}/artifacts")
-def get_artifacts(request: HttpRequest, project_id: str, job_id: int) -> HttpResponse:
+def get_artifacts(request: HttpRequest, project_id: str, job_id: int) -> HttpResponseBase:
     job = find_job(request, project_id, job_id)
     artifact = JobArtifact.objects.filter(job=job, file_type="archive").first()
     if artifact is None:
         raise Http404("Artifacts")
     path = services().data.coordinator / "artifacts" / artifact.file
-    response = HttpResponse(path.read_bytes(), content_type="application/zip")
-    response["Content-Disposition"] = f'attachment; filename="{artifact.filename}"'
-    return response
+    answer = send_file(path, "application/zip", artifact.filename)
+    if answer is None:
+        raise Http404("Artifacts")
+    return answer
 
 
 def _act(request: HttpRequest, project_id: str, job_id: int, action: str) -> dict[str, Any]:
@@ -142,7 +144,6 @@ def _act(request: HttpRequest, project_id: str, job_id: int, action: str) -> dic
     try:
         if action == "cancel":
             pipelines.cancel_job(job)
-            pipelines.advance_pipeline(job.pipeline_id)
         elif action == "retry":
             job = pipelines.retry_job(job)
         else:
