@@ -4,6 +4,7 @@ import pytest
 
 from shipline.compiler.documents import load
 from shipline.compiler.fields import Reader
+from shipline.compiler.keywords.variables import read_variables
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
 
@@ -57,13 +58,13 @@ def test_a_misspelt_key_has_a_suggestion() -> None:
 )
 def test_scalars_become_texts_as_rubys_do(text: str, value: str) -> None:
     reader, node = read(f"A: {text}")
-    (variable,) = reader.variables(node, "variables")
+    (variable,) = read_variables(reader, node, "variables")
     assert variable.value == value
 
 
 def test_a_variable_may_say_that_it_is_not_expanded() -> None:
     reader, node = read("{A: {value: $X, expand: false}, B: {value: $X, expand: true}}")
-    raw, expanded = reader.variables(node, "variables")
+    raw, expanded = read_variables(reader, node, "variables")
     assert (raw.raw, expanded.raw) == (True, False)
 
 
@@ -74,7 +75,7 @@ def test_a_variable_may_say_that_it_is_not_expanded() -> None:
 ])  # fmt: skip
 def test_other_variables_are_refused(text: str, message: str) -> None:
     reader, node = read(text)
-    reader.variables(node, "job:variables")
+    read_variables(reader, node, "job:variables")
     assert messages(reader) == [f"ci.yml:1: {message}"]
 
 

@@ -164,7 +164,12 @@ def _is_pattern(tree: Tree) -> bool:
     return isinstance(tree, Leaf) and tree.kind == "pattern"
 
 
-_WRITTEN_PATTERN = re.compile(r"/(?P<body>.+)/(?P<flags>[ismU]*)", re.DOTALL)
+_WRITTEN_PATTERN = re.compile(r"/(?P<body>.*)/(?P<flags>[ismU]*)", re.DOTALL)
+
+
+def is_written_pattern(text: str) -> bool:
+    """Whether `text` looks like `/body/flags`, right or wrong."""
+    return _WRITTEN_PATTERN.fullmatch(text) is not None
 
 
 def to_pattern(text: str) -> Pattern:

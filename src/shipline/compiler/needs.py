@@ -1,120 +1,174 @@
-"""What jobs say of one another: stages, needs, dependencies. Pure."""
+"""What jobs say of one another: stages, needs, dependencies, environments. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from shipline.compiler.job import Draft
+from shipline.compiler.instances import Instance
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
-from shipline.model.definition import JobDefinition
+from shipline.model.definition import Environment, JobDefinition
+
+NAME_LIMIT = 255
+CIRCLE = "The pipeline has circular dependencies"
 
 
 def check_graph(
-    stages: tuple[str, ...], drafts: tuple[Draft, ...], unreadable: Collection[str], problems: Problems
+    stages: tuple[str, ...], instances: tuple[Instance, ...], unreadable: Collection[str], problems: Problems
 ) -> None:
     """Stages exist, needs and dependencies are jobs of this or earlier stages, nothing goes in a circle.
 
-    Nothing is said of needs of `unreadable` jobs: they have been told already.
+    Nothing is said of `unreadable` jobs: they have been told already.
     """
-    order = {stage: position for position, stage in enumerate(stages)}
-    jobs = {draft.definition.name: draft.definition for draft in drafts}
-    for draft in drafts:
-        job = draft.definition
-        if job.stage not in order:
-            text = f"{job.name} job: chosen stage {job.stage} does not exist; available stages are "
-            problems.add(_at(draft, "stage"), text + ", ".join(stages), job=job.name)
-            continue
-        _check_dependencies(draft, jobs, unreadable, order, problems)
-        _check_needs(draft, jobs, unreadable, order, problems)
+    _Graph(stages, instances, unreadable, problems).check()
     if not problems.found:
-        _check_circles(drafts, problems)
+        _check_circles(instances, problems)
 
 
-def _at(draft: Draft, key: str) -> Node:
-    found: Node = draft.node.value.get(key, draft.node)
+def at(instance: Instance, key: str) -> Node:
+    found: Node = instance.draft.node.value.get(key, instance.draft.node)
     return found
 
 
-def _check_dependencies(
-    draft: Draft,
-    jobs: Mapping[str, JobDefinition],
-    unreadable: Collection[str],
-    order: Mapping[str, int],
-    problems: Problems,
-) -> None:
-    job, at = draft.definition, _at(draft, "dependencies")
-    if job.needs:
-        needed = {need.job for need in job.needs}
-        missing = ", ".join(name for name in job.dependencies or () if name not in needed)
-        if missing:
-            text = f"jobs:{job.name} dependencies the {missing} should be part of needs"
-            problems.add(at, text.lower(), job=job.name)
-    for name in job.dependencies or ():
-        if name not in jobs:
-            if name in unreadable:
+class _Graph:
+    def __init__(
+        self,
+        stages: tuple[str, ...],
+        instances: tuple[Instance, ...],
+        unreadable: Collection[str],
+        problems: Problems,
+    ) -> None:
+        self.stages, self.instances, self.problems = stages, instances, problems
+        self.unreadable = unreadable
+        self.order = {stage: position for position, stage in enumerate(stages)}
+        self.jobs = {instance.definition.name: instance.definition for instance in instances}
+
+    def check(self) -> None:
+        for instance in self.instances:
+            job = instance.definition
+            if instance.draft.definition.name in self.unreadable:
                 continue
-            problems.add(at, f"{job.name} job: undefined dependency: {name}", job=job.name)
-        elif order.get(jobs[name].stage, -1) > order[job.stage]:
-            text = f"{job.name} job: dependency {name} is not defined in current or prior stages"
-            problems.add(at, text, job=job.name)
+            if job.stage not in self.order:
+                listed = ", ".join(self.stages)
+                text = f"job: chosen stage {job.stage} does not exist; available stages are {listed}"
+                self._wrong(instance, "stage", text)
+                continue
+            for name in job.dependencies or ():
+                self._check_job(instance, "dependencies", "dependency", name)
+            named = [(need.job, need.optional) for need in job.needs or ()]
+            self._check_needs(instance, named, at(instance, "needs"))
+            for rule in instance.draft.rules or ():
+                if rule.needs is not None:
+                    named = [(need.job, need.optional) for need in rule.needs.jobs]
+                    self._check_needs(instance, named, rule.node.value.get("needs", rule.node))
+            for include in job.trigger.include if job.trigger is not None else ():
+                if include.job is not None:
+                    self._check_job(instance, "trigger", "dependency", include.job)
+            if job.environment is not None and job.environment.on_stop is not None:
+                self._check_on_stop(instance, job.environment, job.environment.on_stop)
 
+    def _wrong(self, instance: Instance, key: str | Node, text: str) -> None:
+        place = key if isinstance(key, Node) else at(instance, key)
+        job = instance.definition
+        self.problems.add(place, f"{job.name} {text}", job=job.group or job.name)
 
-def _check_needs(
-    draft: Draft,
-    jobs: Mapping[str, JobDefinition],
-    unreadable: Collection[str],
-    order: Mapping[str, int],
-    problems: Problems,
-) -> None:
-    job, at = draft.definition, _at(draft, "needs")
-    seen: set[str] = set()
-    for need in job.needs or ():
-        if need.job in seen:
-            problems.add(at, f"{job.name} has the following needs duplicated: {need.job}.", job=job.name)
-        seen.add(need.job)
-        if need.job not in jobs:
-            if not need.optional and need.job not in unreadable:
-                problems.add(at, f"{job.name} job: undefined need: {need.job}", job=job.name)
-        elif order.get(jobs[need.job].stage, -1) > order[job.stage]:
-            text = f"{job.name} job: need {need.job} is not defined in current or prior stages"
-            problems.add(at, text, job=job.name)
-
-
-def _check_circles(drafts: tuple[Draft, ...], problems: Problems) -> None:
-    """Kahn's algorithm; what is left over goes in a circle."""
-    waiting = {draft.definition.name: {need.job for need in draft.definition.needs or ()} for draft in drafts}
-    for draft in drafts:
-        name = draft.definition.name
-        if name in waiting[name]:
-            text = f"The pipeline has circular dependencies: self-dependency: {name}"
-            problems.add(_at(draft, "needs"), text, job=name)
+    def _check_needs(self, instance: Instance, needs: Iterable[tuple[str, bool]], place: Node) -> None:
+        listed = list(needs)
+        for name, optional in listed:
+            if optional and name not in self.jobs:
+                continue
+            self._check_job(instance, place, "need", name)
+        if len({name for name, _ in listed}) == len(listed):
             return
+        doubled = [name for name, count in Counter(name for name, _ in listed).items() if count > 1]
+        self._wrong(instance, place, f"has the following needs duplicated: {', '.join(doubled)}.")
+
+    def _check_job(self, instance: Instance, key: str | Node, kind: str, name: str) -> None:
+        job = instance.definition
+        if name in self.unreadable:
+            return
+        if name not in self.jobs:
+            self._wrong(instance, key, f"job: undefined {kind}: {name}")
+            return
+        if kind == "need" and len(name) > NAME_LIMIT:
+            self._wrong(
+                instance, key, f"job: need `{name}` name is too long (maximum is {NAME_LIMIT} characters)"
+            )
+        if self.order.get(self.jobs[name].stage, len(self.stages)) > self.order[job.stage]:
+            self._wrong(instance, key, f"job: {kind} {name} is not defined in current or prior stages")
+
+    def _check_on_stop(self, instance: Instance, environment: Environment, name: str) -> None:
+        if name in self.unreadable:
+            return
+        stopping = self.jobs.get(name)
+        text = f"job: on_stop job {name} "
+        if stopping is None:
+            self._wrong(instance, "environment", f"{text}is not defined")
+        elif stopping.environment is None:
+            self._wrong(instance, "environment", f"{text}does not have environment defined")
+        elif stopping.environment.name != environment.name:
+            self._wrong(instance, "environment", f"{text}have different environment name")
+        elif stopping.environment.action != "stop":
+            self._wrong(instance, "environment", f"{text}needs to have action stop defined")
+
+
+def _check_circles(instances: tuple[Instance, ...], problems: Problems) -> None:
+    """Kahn's algorithm; what is left over goes in a circle."""
+    waiting = {
+        instance.definition.name: {need.job for need in instance.definition.needs or ()}
+        for instance in instances
+    }
+    places = {instance.definition.name: instance for instance in instances}
+    for name, needs in waiting.items():
+        if name in needs:
+            problems.add(at(places[name], "needs"), f"{CIRCLE}: self-dependency: {name}", job=name)
+            return
+    left = _left_over(waiting)
+    if left:
+        names = ", ".join(f'"{name}"' for name in _circle(waiting, left))
+        place = at(places[next(iter(left))], "needs")
+        problems.add(place, f"{CIRCLE}: topological sort failed: [{names}]", job=next(iter(left)))
+
+
+def _left_over(waiting: Mapping[str, set[str]]) -> list[str]:
     needed_by: dict[str, list[str]] = {}
     for name, needs in waiting.items():
         for need in needs:
             needed_by.setdefault(need, []).append(name)
-    missing = {name: len(needs & set(waiting)) for name, needs in waiting.items()}
+    missing = {name: sum(need in waiting for need in needs) for name, needs in waiting.items()}
     free = [name for name, count in missing.items() if count == 0]
-    done = 0
     while free:
-        done += 1
         for name in needed_by.get(free.pop(), ()):
             missing[name] -= 1
             if missing[name] == 0:
                 free.append(name)
-    if done < len(waiting):
-        names = ", ".join(f'"{name}"' for name, count in missing.items() if count)
-        first = next(draft for draft in drafts if missing[draft.definition.name])
-        text = f"The pipeline has circular dependencies: topological sort failed: [{names}]"
-        problems.add(_at(first, "needs"), text, job=first.definition.name)
+    return [name for name, count in missing.items() if count]
 
 
-def check_presence(chosen: Iterable[JobDefinition], drafts: Mapping[str, Draft], problems: Problems) -> None:
+def _circle(waiting: Mapping[str, set[str]], left: list[str]) -> Iterator[str]:
+    """Of the jobs that are left over, those that are in circles, not those that only wait for them."""
+    inside = set(left)
+    needed: dict[str, set[str]] = {name: set() for name in left}
+    for name in left:
+        for need in waiting[name] & inside:
+            needed[need].add(name)
+    ends = [name for name in left if not needed[name]]
+    while ends:
+        name = ends.pop()
+        inside.discard(name)
+        for need in waiting[name] & inside:
+            needed[need].discard(name)
+            if not needed[need]:
+                ends.append(need)
+    return (name for name in left if name in inside)
+
+
+def check_presence(chosen: Iterable[tuple[Instance, JobDefinition]], problems: Problems) -> None:
     """A need of a job that the rules kept out of this pipeline is an error, unless it is optional."""
-    jobs = list(chosen)
-    present = {job.name for job in jobs}
-    for job in jobs:
+    listed = list(chosen)
+    present = {job.name for _, job in listed}
+    for instance, job in listed:
         for need in job.needs or ():
             if need.job not in present and not need.optional:
                 text = (
@@ -122,4 +176,4 @@ def check_presence(chosen: Iterable[JobDefinition], drafts: Mapping[str, Draft],
                     "This might be because of the only, except, or rules keywords. To need a job that sometimes "
                     "does not exist in the pipeline, use needs:optional."
                 )
-                problems.add(_at(drafts[job.name], "needs"), text, job=job.name)
+                problems.add(at(instance, "needs"), text, job=job.group or job.name)

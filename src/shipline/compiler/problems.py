@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from shipline.compiler.nodes import Node
@@ -13,7 +13,8 @@ PROBLEM_LIMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`line` and `column` count from 1; 0 where there is no place in a file."""
+    """`line` and `column` count from 1; 0 where there is no place in a file. `ours` is what GitLab's own check
+    would not say."""
 
     message: str
     file: str = ""
@@ -21,6 +22,7 @@ class Problem:
     column: int = 0
     job: str | None = None
     hint: str = ""
+    ours: bool = False
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.line else (f"{self.file}: " if self.file else "")
@@ -43,11 +45,21 @@ class Problems:
         if problem not in self.found and len(self.found) < PROBLEM_LIMIT:
             self.found.append(problem)
 
-    def unknown_key(self, node: Node, path: str, key: str, known: Iterable[str], job: str | None) -> None:
-        close = difflib.get_close_matches(key, list(known), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else ""
-        self.add(node, f"{path} config contains unknown keys: {key}".lower(), job=job, hint=hint)
+    def unknown_keys(
+        self, node: Node, text: str, unknown: Sequence[str], known: Iterable[str], job: str | None
+    ) -> None:
+        """GitLab names them in one message; the place is that of the first."""
+        listed = list(known)
+        guesses = [guess for key in unknown[:20] if (guess := _guess(key, listed))]
+        self.add(
+            node.key(unknown[0]), f"{text}: {', '.join(unknown)}".lower(), job=job, hint="; ".join(guesses)
+        )
 
     def unsupported(self, node: Node, what: str, job: str | None = None) -> None:
-        """For GitLab's keywords that shipline does not know yet: refused, never ignored."""
+        """For what shipline does not know yet: refused, never ignored."""
         self.add(node, f"{what} is not supported by shipline yet", job=job)
+
+
+def _guess(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else ""
