@@ -1,8 +1,9 @@
 """Golden cases: a folder with `.gitlab-ci.yml`, perhaps `facts.yml` and other files, and `expected.json`.
 
 `facts.yml` says what differs from a push to an unprotected branch `main` of `group/app`:
-`ref`, `tag` (true), `source`, `protected`, `changed` (paths; null: no known diff), `tracked` (paths; absent: the
-case's own files), `settings` (variables of the project), `predefined`, `project_path`.
+`ref`, `tag` (true), `source`, `protected`, `changed` (paths; null: no known diff), `changed_since` (paths by ref),
+`tracked` (paths; absent: the case's own files), `tracked_in` (paths by project), `settings` (variables of the
+project), `predefined`, `project_path`, `user`, `merge_request`, `upstream`, `schedule_description`.
 
 `expected.json` holds `errors` (each `file:line: message`), or the `jobs` with only those fields that differ
 from their defaults; besides `warnings`, `name` and, where a case is about them, `stages`.
@@ -20,13 +21,18 @@ import yaml
 from shipline.compiler import (
     CommitFacts,
     Compiled,
+    MergeRequestFacts,
     ProjectFacts,
     PushFacts,
+    RuleError,
     ServerFacts,
+    UpstreamFacts,
+    UserFacts,
     compile_pipeline,
     predefined_variables,
 )
 from shipline.compiler.sources import LocalFiles
+from shipline.model.definition import AutoCancel
 from shipline.model.variable import Variable
 
 CONFIG = ".gitlab-ci.yml"
@@ -64,6 +70,20 @@ def facts_of(files: dict[str, bytes], facts: dict[str, Any]) -> PushFacts:
     changed = facts.pop("changed", None)
     settings = _variables(facts.pop("settings", {}))
     predefined = facts.pop("predefined", {})
+    since: dict[str, list[str]] = facts.pop("changed_since", {})
+    elsewhere: dict[str, list[str]] = facts.pop("tracked_in", {})
+    user, request, upstream = (facts.pop(key, None) for key in ("user", "merge_request", "upstream"))
+
+    def changed_since(ref: str) -> frozenset[str]:
+        if ref not in since:
+            raise RuleError("rules:changes:compare_to is not a valid ref")
+        return frozenset(since[ref])
+
+    def tracked_in(project: str, ref: str | None) -> frozenset[str]:
+        if project not in elsewhere:
+            raise RuleError(f"rules:exists:project `{project}` not found or access denied")
+        return frozenset(elsewhere[project])
+
     push = PushFacts(
         ref=facts.pop("ref", "main"),
         ref_type="tag" if facts.pop("tag", False) else "branch",
@@ -73,6 +93,12 @@ def facts_of(files: dict[str, bytes], facts: dict[str, Any]) -> PushFacts:
         changed_paths=None if changed is None else frozenset(changed),
         tracked_paths=lambda: tracked,
         project_path=facts.pop("project_path", "group/app"),
+        user=UserFacts(**user) if user else None,
+        merge_request=MergeRequestFacts(**request) if request else None,
+        upstream=UpstreamFacts(**upstream) if upstream else None,
+        schedule_description=facts.pop("schedule_description", ""),
+        changed_since=changed_since,
+        tracked_in=tracked_in,
     )
     assert not facts, f"unknown facts: {sorted(facts)}"
     project = ProjectFacts(7, push.project_path)
@@ -95,6 +121,8 @@ def outcome(compiled: Compiled) -> dict[str, Any]:
     if compiled.pipeline is not None:
         if compiled.pipeline.name is not None:
             found["name"] = compiled.pipeline.name
+        if compiled.pipeline.auto_cancel != AutoCancel():
+            found["auto_cancel"] = shown(compiled.pipeline.auto_cancel)
         found["stages"] = list(compiled.pipeline.stages)
         found["jobs"] = [shown(job) for job in compiled.pipeline.jobs]
     return found

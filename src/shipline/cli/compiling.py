@@ -17,11 +17,8 @@ from shipline.compiler import (
     compile_pipeline,
     predefined_variables,
 )
-from shipline.compiler.extends import resolve_extends, resolve_references
-from shipline.compiler.includes import Includer
-from shipline.compiler.limits import Limits
-from shipline.compiler.nodes import Node, YamlError, load
-from shipline.compiler.problems import Problems
+from shipline.compiler.nodes import Node
+from shipline.compiler.present.trees import before_extends, merged_tree
 from shipline.compiler.sources import Sources
 from shipline.errors import UsageError
 from shipline.model.variable import Variable
@@ -50,11 +47,12 @@ class Outcome:
     @property
     def merged(self) -> Node | None:
         """After include, extends and references."""
-        known: Node | None = getattr(self.compiled, "merged", None)
-        if known is not None:
-            return known
-        tree, problems = before_extends(self), Problems()
-        return resolve_references(resolve_extends(tree, problems), problems) if tree is not None else None
+        return merged_tree(self.compiled, self.path, self.texts[self.path], self.sources)
+
+    @property
+    def included(self) -> Node | None:
+        """With everything included, as it was before `extends`."""
+        return before_extends(self.path, self.texts[self.path], self.sources)
 
     def why(self, job: str) -> str:
         """Which rule decided that a job is in this pipeline, or why it is not; "" when that is not known."""
@@ -92,18 +90,6 @@ def compile_for(facts: Facts) -> Outcome:
     )
     sources = _Noted(folder, elsewhere, texts)
     return Outcome(compile_pipeline(path, text, push, sources), push, path, texts, sources)
-
-
-def before_extends(outcome: Outcome) -> Node | None:
-    """The tree with everything included, as it was before `extends`: what `explain` compares with."""
-    problems = Problems()
-    try:
-        root = load(outcome.path, outcome.texts[outcome.path])
-    except YamlError:
-        return None
-    if not isinstance(root.value, dict):
-        return None
-    return Includer(outcome.sources, Limits(), problems, open=[outcome.path]).expand(root)
 
 
 @dataclass(frozen=True, slots=True)

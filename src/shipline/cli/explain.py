@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from shipline.cli.compiling import Outcome, before_extends, compile_for
+from shipline.cli.compiling import Outcome, compile_for
 from shipline.cli.facts import Facts, facts_options
 from shipline.cli.problems import told
 from shipline.cli.terminal import Style, columns, out, safe, style
@@ -39,7 +39,7 @@ def explain(facts: Facts, output: str, job: str) -> None:
     Exit code 1 when the configuration is not valid, 2 when it has no such job.
     """
     outcome = compile_for(facts)
-    merged, tree = outcome.merged, before_extends(outcome)
+    merged, tree = outcome.merged, outcome.included
     if not outcome.valid or merged is None or tree is None:
         out(told(outcome.compiled.errors, (), outcome.texts, style(sys.stderr)), sys.stderr)
         sys.exit(1)

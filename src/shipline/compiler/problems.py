@@ -61,5 +61,5 @@ class Problems:
 
 
 def _guess(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
     return f"did you mean {close[0]!r}?" if close else ""

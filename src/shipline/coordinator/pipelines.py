@@ -13,6 +13,7 @@ from django.utils import timezone
 from pydantic import TypeAdapter
 
 from shipline.compiler import (
+    CommitFacts,
     Compiled,
     Problem,
     ProjectFacts,
@@ -73,6 +74,22 @@ def create_pipeline(project: Project, update: RefUpdate, user: User | None, sour
     update = replace(update, after=commit.sha)
     if any(mark in commit.message.lower() for mark in SKIP_MARKS):
         return Created(None, why_not="the commit message says [skip ci]")
+    push = push_facts(project, update, commit, source)
+    compiled = _compile(project, update.after, push, user)
+    if compiled.filtered:
+        return Created(None, why_not=compiled.errors[0].message)
+    title = commit.message.partition("\n")[0][:255]
+    with transaction.atomic():
+        pipeline = _store(project, update, push, compiled, user, title)
+        repositories.keep_for_pipeline(project.pk, pipeline.pk, update.after)
+        advance_pipeline(pipeline.pk)
+    pipeline.refresh_from_db()
+    return Created(pipeline, compiled.errors)
+
+
+def push_facts(project: Project, update: RefUpdate, commit: CommitFacts, source: str) -> PushFacts:
+    """What a pipeline for this update is compiled with."""
+    repositories = services().repositories
     protected = update.ref_type == "branch" and project.protects(update.ref)
     push = PushFacts(
         ref=update.ref,
@@ -87,16 +104,7 @@ def create_pipeline(project: Project, update: RefUpdate, user: User | None, sour
         project_path=project.path_with_namespace,
     )
     predefined = predefined_variables(server_facts(), project_facts(project), commit, push)
-    compiled = _compile(project, update.after, replace(push, predefined=predefined), user)
-    if compiled.filtered:
-        return Created(None, why_not=compiled.errors[0].message)
-    title = commit.message.partition("\n")[0][:255]
-    with transaction.atomic():
-        pipeline = _store(project, update, push, compiled, predefined, user, title)
-        repositories.keep_for_pipeline(project.pk, pipeline.pk, update.after)
-        advance_pipeline(pipeline.pk)
-    pipeline.refresh_from_db()
-    return Created(pipeline, compiled.errors)
+    return replace(push, predefined=predefined)
 
 
 def server_facts() -> ServerFacts:
@@ -128,7 +136,6 @@ def _store(
     update: RefUpdate,
     push: PushFacts,
     compiled: Compiled,
-    predefined: tuple[Variable, ...],
     user: User | None,
     title: str,
 ) -> Pipeline:
@@ -148,7 +155,7 @@ def _store(
         title=title,
         protected=push.protected,
         stages=list(definition.stages) if definition else [],
-        predefined=_VARIABLES.dump_python(predefined, mode="json"),
+        predefined=_VARIABLES.dump_python(push.predefined, mode="json"),
         errors=[asdict(problem) for problem in compiled.errors],
         user=user,
         finished_at=None if definition else now,

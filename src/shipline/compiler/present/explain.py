@@ -218,6 +218,6 @@ def _written(holder: Node | None, how: str, values: dict[str, str]) -> Iterator[
     if node is None or not isinstance(node.value, dict):
         return
     for key, item in node.value.items():
-        value: Node = item.value.get("value", item) if isinstance(item.value, dict) else item
-        written = "" if value.value is None else value.plain()
+        value = item.value.get("value", item) if isinstance(item.value, dict) else item
+        written = "" if value is None or value.value is None else value.plain()
         yield Entry(key, values.get(key, written), Origin(how, item.file, item.line))

@@ -13,6 +13,7 @@ from ninja.errors import ValidationError as NinjaValidationError
 from shipline.coordinator import tokens
 from shipline.coordinator.http.rest import (
     branches,
+    ci_lint,
     jobs,
     members,
     pipelines,
@@ -38,7 +39,9 @@ def _user(request: HttpRequest) -> User | None:
 
 
 api = NinjaAPI(title="shipline", version=__version__, auth=_user, urls_namespace="rest_v4", docs_url=None)
-RESOURCES = (users, projects, members, branches, protected_branches, variables, pipelines, jobs, runners)
+RESOURCES = (
+    users, projects, members, branches, protected_branches, variables, ci_lint, pipelines, jobs, runners,
+)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)
 
