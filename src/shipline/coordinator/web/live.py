@@ -17,6 +17,7 @@ from shipline.coordinator.web import facts, views
 from shipline.coordinator.web.ansi import Renderer
 
 KEEP_ALIVE_SECONDS = 15.0
+RECONNECT_MILLISECONDS = 1000
 PIECE = 256 * 1024
 Document = dict[str, Any]
 
@@ -26,7 +27,12 @@ def _event(name: str, document: Document) -> bytes:
 
 
 def _stream(events: AsyncIterator[bytes]) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(events, content_type="text/event-stream")
+    async def stream() -> AsyncIterator[bytes]:
+        yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
+        async for event in events:
+            yield event
+
+    response = StreamingHttpResponse(stream(), content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response
