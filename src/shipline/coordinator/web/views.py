@@ -69,10 +69,10 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     wrong = False
     if request.method == "POST":
         name, secret = request.POST.get("username", ""), request.POST.get("password", "")
-        user = authenticate(request, username=name, password=secret)
+        holder = tokens.user_of(secret.strip())
+        user = holder if holder is not None and holder.username == name else None
         if user is None:
-            holder = tokens.user_of(secret.strip())
-            user = holder if holder is not None and holder.username == name else None
+            user = authenticate(request, username=name, password=secret)
         if user is not None:
             login(request, user, backend="django.contrib.auth.backends.ModelBackend")
             return HttpResponseRedirect(target)
