@@ -112,7 +112,7 @@ def test_a_valid_file_that_gives_no_pipeline_for_these_facts_is_valid(place: Pla
 
 
 def test_people_see_the_line_with_a_caret_under_the_word(place: Place) -> None:
-    place.config("build:\n  scrpt: [x]\n  script: [x]\n  image: [a, b]\n")
+    place.config("build:\n  scrpt: [x]\n  script: [x]\n  when: never\n")
     ended = place.run("lint")
     assert ended.code == 1
     assert ended.out == (
@@ -122,9 +122,9 @@ def test_people_see_the_line_with_a_caret_under_the_word(place: Place) -> None:
         "  job build\n"
         "  help did you mean 'script'?\n"
         "\n"
-        ".gitlab-ci.yml:4:10: error: jobs:build:image config should be a hash or a string\n"
-        "  4 |   image: [a, b]\n"
-        "    |          ^\n"
+        ".gitlab-ci.yml:4:9: error: jobs:build when should be one of: on_success, on_failure, always, manual, delayed\n"
+        "  4 |   when: never\n"
+        "    |         ^^^^^\n"
         "  job build\n"
         "\n"
         "not valid  .gitlab-ci.yml: 2 errors\n"

@@ -7,7 +7,9 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shipline.compiler.nodes import Node, Reference, load
+from shipline.compiler.documents import load_documents
+from shipline.compiler.limits import DEFAULT_LIMITS
+from shipline.compiler.nodes import Node, Reference
 from shipline.compiler.present.merged import as_yaml
 
 
@@ -20,7 +22,7 @@ def node(value: Any) -> Node:
 
 
 def again(value: Any) -> Any:
-    return load("merged.yml", as_yaml(node(value))).plain()
+    return load_documents("merged.yml", as_yaml(node(value)), DEFAULT_LIMITS).body.plain()
 
 
 TEXT = st.text(max_size=40) | st.text(alphabet=" \n\t:#-'\"\\|>ab?,[]{}~.0", max_size=12)
@@ -92,7 +94,8 @@ def test_it_looks_as_gitlab_prints_it() -> None:
 
 
 def test_a_reference_that_was_not_resolved_stays_one() -> None:
-    tree = Node({"a": Node(Reference((".x", "script")), "", 0, 0)}, "", 0, 0)
+    reference = Reference((".x", "script"), '!reference [".x", "script"]')
+    tree = Node({"a": Node(reference, "", 0, 0)}, "", 0, 0)
     text = as_yaml(tree)
     assert text == '---\na: !reference [".x", "script"]\n'
-    assert load("merged.yml", text).value["a"].value == Reference((".x", "script"))
+    assert load_documents("merged.yml", text, DEFAULT_LIMITS).body.value["a"].value == reference

@@ -108,7 +108,7 @@ def _other(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Reference):
-        return f"!reference [{', '.join(_quoted(part) for part in value)}]"
+        return f"!reference [{', '.join(_quoted(part) for part in value.path)}]"
     if isinstance(value, float):
         return _float(value)
     return str(value)

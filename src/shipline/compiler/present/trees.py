@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from shipline.compiler.compile import Compiled
+from shipline.compiler.documents import load_documents
 from shipline.compiler.extends import resolve_extends, resolve_references
 from shipline.compiler.includes import Includer
-from shipline.compiler.limits import Limits
-from shipline.compiler.nodes import Node, YamlError, load
+from shipline.compiler.limits import DEFAULT_LIMITS
+from shipline.compiler.nodes import Node, YamlError
 from shipline.compiler.problems import Problems
 from shipline.compiler.sources import Sources
 
@@ -14,12 +15,10 @@ from shipline.compiler.sources import Sources
 def before_extends(path: str, text: bytes, sources: Sources) -> Node | None:
     """With everything included: what shows where a value was written. None when it is no configuration."""
     try:
-        root = load(path, text)
+        root = load_documents(path, text, DEFAULT_LIMITS).body
     except YamlError:
         return None
-    if not isinstance(root.value, dict):
-        return None
-    return Includer(sources, Limits(), Problems(), open=[path]).expand(root)
+    return Includer(sources, DEFAULT_LIMITS, Problems(), open=[path]).expand(root)
 
 
 def merged_tree(compiled: Compiled, path: str, text: bytes, sources: Sources) -> Node | None:
