@@ -51,7 +51,7 @@ async def test_a_pipeline_follows_its_jobs_without_a_reload(
         page.locator("a.job").filter(has_text="ship"),
     )
     await expect(badge(page)).to_have_text("pending")
-    await expect(build).to_contain_text("There is no runner")
+    await expect(build).to_contain_text("No runner serves this project")
     runner = await project.runner(client)
     taken = await runner.take()
     await expect(badge(page)).to_have_text("running")

@@ -13,6 +13,8 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Visit, sign_in
 from tests.browser.world import Coordinator, Project
 
+from shipline.demo.gitlab import Json
+
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -122,6 +124,24 @@ async def test_a_pipeline_shows_why_each_job_is_where_it_is(
     await page.goto(project.page("/-/pipelines"))
     for stage, look in (("build", "warning"), ("test", "failed"), ("ship", "created")):
         await expect(page.get_by_role("img", name=f"{stage}: {look}")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("runner", "branch", "why"),
+    [
+        ({"paused": True}, "main", "Every runner of this project is paused"),
+        ({"access_level": "ref_protected"}, "topic", "Its runners take only jobs of protected branches"),
+        ({"run_untagged": False, "tag_list": ["gpu"]}, "main", "No runner takes jobs without tags"),
+        ({}, "main", "Waiting for a free runner"),
+    ],
+)
+async def test_a_job_says_why_it_waits(
+    page: Page, project: Project, client: httpx.AsyncClient, runner: Json, branch: str, why: str
+) -> None:
+    await project.runner(client, **runner)
+    pipeline = await project.push("one:\n  script: echo\n", branch=branch)
+    await page.goto(project.page(f"/-/jobs/{await project.job(pipeline, 'one')}"))
+    await expect(page.get_by_role("main")).to_contain_text(why)
 
 
 async def test_a_job_that_was_skipped_names_the_job_that_failed(
