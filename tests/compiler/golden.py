@@ -3,7 +3,9 @@
 `facts.yml` says what differs from a push to an unprotected branch `main` of `group/app`:
 `ref`, `tag` (true), `source`, `protected`, `changed` (paths; null: no known diff), `changed_since` (paths by ref),
 `tracked` (paths; absent: the case's own files), `tracked_in` (paths by project), `settings` (variables of the
-project), `predefined`, `project_path`, `user`, `merge_request`, `upstream`, `schedule_description`.
+project), `predefined`, `project_path`, `user`, `merge_request`, `upstream`, `schedule_description`. `inputs` are for
+the file itself. Files from elsewhere: `projects` (by path or path@ref, then by file), `remotes`, `templates`,
+`components` (by address: `content`, `files` beside it, `sha`, `version`), `artifacts` (by job, then by file).
 
 `expected.json` holds `errors` (each `file:line: message`), or the `jobs` with only those fields that differ
 from their defaults; besides `warnings`, `name` and, where a case is about them, `stages`.
@@ -31,7 +33,7 @@ from shipline.compiler import (
     compile_pipeline,
     predefined_variables,
 )
-from shipline.compiler.sources import LocalFiles
+from shipline.compiler.sources import Component, LocalFiles
 from shipline.model.definition import AutoCancel
 from shipline.model.variable import Variable
 
@@ -61,7 +63,41 @@ def compile_case(folder: Path) -> Compiled:
 
 
 def compile_files(files: dict[str, bytes], facts: dict[str, Any]) -> Compiled:
-    return compile_pipeline(CONFIG, files[CONFIG], facts_of(files, facts), LocalFiles(files))
+    facts = dict(facts)
+    inputs = facts.pop("inputs", {})
+    sources = sources_of(files, facts)
+    return compile_pipeline(CONFIG, files[CONFIG], facts_of(files, facts), sources, inputs=inputs)
+
+
+def sources_of(files: dict[str, bytes], facts: dict[str, Any]) -> LocalFiles:
+    """Takes what is about files from elsewhere out of `facts`."""
+    artifacts = facts.pop("artifacts", None)
+    return LocalFiles(
+        files,
+        projects={name: LocalFiles(inside) for name, inside in facts.pop("projects", {}).items()},
+        remotes=facts.pop("remotes", {}),
+        templates=facts.pop("templates", {}),
+        components={
+            address: _component(address, **written)
+            for address, written in facts.pop("components", {}).items()
+        },
+        artifacts=None
+        if artifacts is None
+        else {(job, path): text for job, inside in artifacts.items() for path, text in inside.items()},
+    )
+
+
+def _component(
+    address: str,
+    content: str,
+    files: dict[str, str] | None = None,
+    sha: str = "c" * 40,
+    version: str | None = None,
+) -> Component:
+    path, _, reference = address.partition("@")
+    name = path.rpartition("/")[2]
+    inside = LocalFiles(files or {})
+    return Component(content.encode(), f"templates/{name}.yml", inside, name, sha, version, reference)
 
 
 def facts_of(files: dict[str, bytes], facts: dict[str, Any]) -> PushFacts:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from shipline.compiler.configuration import Configuration, read_configuration
 from shipline.compiler.create import create
 from shipline.compiler.decisions import Decision
-from shipline.compiler.documents import load_documents
-from shipline.compiler.extends import resolve_extends, resolve_references
+from shipline.compiler.extends import resolve_extends
 from shipline.compiler.facts import PushFacts
-from shipline.compiler.includes import Includer
+from shipline.compiler.includes import load_all
 from shipline.compiler.instances import Instance, expand_parallel
 from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.compiler.needs import check_graph
-from shipline.compiler.nodes import Node, YamlError
+from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problem, Problems
+from shipline.compiler.references import resolve_references
 from shipline.compiler.sources import Sources
 from shipline.model.definition import PipelineDefinition
 
@@ -41,18 +43,16 @@ def compile_pipeline(
     facts: PushFacts,
     sources: Sources,
     limits: Limits = DEFAULT_LIMITS,
+    *,
+    inputs: Mapping[str, Any] | None = None,
 ) -> Compiled:
-    """Compile the file `path` with content `text`. `sources` gives the files that it includes. Never raises
-    for anything that a user wrote."""
+    """Compile the file `path` with content `text`. `sources` gives the files that it includes, `inputs` are
+    for its own `spec:inputs`. Never raises for anything that a user wrote."""
     problems = Problems()
-    if not text.strip():
-        return Compiled(errors=(Problem("Please provide content of .gitlab-ci.yml", path),))
-    try:
-        root = load_documents(path, text, limits).body
-    except YamlError as error:
-        return Compiled(errors=(Problem(error.message, path, error.line, error.column),))
-    root = Includer(sources, limits, problems, open=[path]).expand(root)
-    root = resolve_references(resolve_extends(root, problems), problems)
+    root = load_all(path, text, facts, sources, limits, inputs or {}, problems)
+    if root is None:
+        return Compiled(errors=problems.in_order())
+    root = resolve_references(resolve_extends(root, problems, limits), problems, limits)
     if problems.found:
         return Compiled(errors=problems.in_order(), merged=root)
     configuration = read_configuration(root, problems, limits)

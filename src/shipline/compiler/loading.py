@@ -36,7 +36,7 @@ class Part:
     line: int
     column: int
 
-    def place(self, line: int, column: int) -> Place:
+    def place(self, line: int, column: int) -> tuple[int, int]:
         """Of a mark in the document, the place in the file, from 1."""
         return line + self.line + 1, (column + self.column if line == 0 else column) + 1
 
