@@ -8,7 +8,8 @@ the file itself. Files from elsewhere: `projects` (by path or path@ref, then by 
 `components` (by address: `content`, `files` beside it, `sha`, `version`), `artifacts` (by job, then by file).
 
 `expected.json` holds `errors` (each `file:line: message`), or the `jobs` with only those fields that differ
-from their defaults; besides `warnings`, `name` and, where a case is about them, `stages`.
+from their defaults; besides `warnings` (what GitLab would not say begins with `shipline:`), `name`,
+`auto_cancel` and, where a case is about them, `stages`.
 """
 
 from __future__ import annotations
@@ -107,18 +108,12 @@ def facts_of(files: dict[str, bytes], facts: dict[str, Any]) -> PushFacts:
     settings = _variables(facts.pop("settings", {}))
     predefined = facts.pop("predefined", {})
     since: dict[str, list[str]] = facts.pop("changed_since", {})
-    elsewhere: dict[str, list[str]] = facts.pop("tracked_in", {})
     user, request, upstream = (facts.pop(key, None) for key in ("user", "merge_request", "upstream"))
 
     def changed_since(ref: str) -> frozenset[str]:
         if ref not in since:
             raise RuleError("rules:changes:compare_to is not a valid ref")
         return frozenset(since[ref])
-
-    def tracked_in(project: str, ref: str | None) -> frozenset[str]:
-        if project not in elsewhere:
-            raise RuleError(f"rules:exists:project `{project}` not found or access denied")
-        return frozenset(elsewhere[project])
 
     push = PushFacts(
         ref=facts.pop("ref", "main"),
@@ -134,7 +129,6 @@ def facts_of(files: dict[str, bytes], facts: dict[str, Any]) -> PushFacts:
         upstream=UpstreamFacts(**upstream) if upstream else None,
         schedule_description=facts.pop("schedule_description", ""),
         changed_since=changed_since,
-        tracked_in=tracked_in,
     )
     assert not facts, f"unknown facts: {sorted(facts)}"
     project = ProjectFacts(7, push.project_path)
@@ -153,7 +147,9 @@ def outcome(compiled: Compiled) -> dict[str, Any]:
     if compiled.errors:
         found["errors"] = [str(problem) for problem in compiled.errors]
     if compiled.warnings:
-        found["warnings"] = [str(problem) for problem in compiled.warnings]
+        found["warnings"] = [
+            f"shipline: {problem}" if problem.ours else str(problem) for problem in compiled.warnings
+        ]
     if compiled.pipeline is not None:
         if compiled.pipeline.name is not None:
             found["name"] = compiled.pipeline.name

@@ -8,10 +8,10 @@ is a node of its own in GitLab (`image`) has `PATH:image config should be ...`, 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from shipline.compiler.limits import Limits
+from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
 from shipline.model.duration import parse_duration
@@ -20,19 +20,23 @@ STRING = "should be a string"
 BOOLEAN = "should be a boolean value"
 STRINGS = "should be an array of strings"
 STRINGS_OR_STRING = "should be an array of strings or a string"
-LIMITS = Limits()
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads the values of one job (or of the global keys, with `job` None)."""
+    """Reads the values of one job (or of the global keys, with `job` None). `notes` are of what GitLab takes
+    without a word, though it has not the effect that it seems to have."""
 
     problems: Problems
     job: str | None = None
-    limits: Limits = LIMITS
+    limits: Limits = DEFAULT_LIMITS
+    notes: Problems = field(default_factory=Problems)
 
     def wrong(self, node: Node, path: str, text: str, *, hint: str = "") -> None:
         self.problems.add(node, f"{path} {text}".lower(), job=self.job, hint=hint)
+
+    def note(self, node: Node, text: str) -> None:
+        self.notes.add(node, text, job=self.job, ours=True)
 
     def known_keys(
         self, node: Node, path: str, known: Collection[str], words: str = "contains unknown keys"

@@ -40,8 +40,10 @@ class Problems:
         files = list(dict.fromkeys(problem.file for problem in self.found))
         return tuple(sorted(self.found, key=lambda problem: (files.index(problem.file), problem.line)))
 
-    def add(self, node: Node, message: str, *, job: str | None = None, hint: str = "") -> None:
-        problem = Problem(message, node.file, node.line, node.column, job, hint)
+    def add(
+        self, node: Node, message: str, *, job: str | None = None, hint: str = "", ours: bool = False
+    ) -> None:
+        problem = Problem(message, node.file, node.line, node.column, job, hint, ours)
         if problem not in self.found and len(self.found) < PROBLEM_LIMIT:
             self.found.append(problem)
 
