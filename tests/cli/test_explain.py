@@ -101,3 +101,52 @@ def test_a_misspelt_job_gets_a_hint(project: Place) -> None:
 def test_templates_and_keywords_are_no_jobs(project: Place) -> None:
     assert project.run("explain", ".base").code == 2
     assert project.run("explain", "default").code == 2
+
+
+RULED = """\
+workflow:
+  rules:
+    - if: $CI_COMMIT_BRANCH
+      variables: {FLOW: w}
+test:
+  script: [x]
+  parallel:
+    matrix:
+      - DB: [a, b]
+  rules:
+    - if: $CI_COMMIT_TAG
+      when: never
+    - if: $DB == "a"
+      when: manual
+      variables: {RULED: r}
+"""
+
+
+def test_which_rule_matched_is_told_and_what_it_changed(place: Place) -> None:
+    place.config(RULED)
+    found = explained(place, "test: [a]")
+    assert found["why"].startswith("rule 2 of 2 matches (.gitlab-ci.yml:13)")
+    assert ("when", "manual", "the rule that matched", ".gitlab-ci.yml", 14) in told(found["keywords"])
+    assert told(found["variables"]) == [
+        ("RULED", "r", "the rule that matched", ".gitlab-ci.yml", 15),
+        ("DB", "a", "parallel", None, None),
+        ("FLOW", "w", "workflow:rules", ".gitlab-ci.yml", 4),
+    ]
+
+
+def test_why_no_rule_matched_is_told(place: Place) -> None:
+    place.config(RULED)
+    found = explained(place, "test: [b]")
+    assert (found["included"], found["why"]) == (False, "none of its 2 rules match")
+
+
+def test_a_parallel_job_is_explained_with_its_instances(place: Place) -> None:
+    place.config(RULED)
+    found = explained(place, "test")
+    assert (found["included"], found["jobs"]) == (True, ["test: [a]"])
+
+
+def test_a_pipeline_that_the_workflow_keeps_out_is_the_reason(place: Place) -> None:
+    place.config(RULED)
+    ended = place.run("explain", "test", "--tag", "v1")
+    assert "Pipeline filtered out by workflow rules." in ended.out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.cli.conftest import Place
+from tests.cli.conftest import Folder, Place
 
 RULED = """\
 always: {script: x, rules: [{when: always}]}
@@ -82,3 +82,42 @@ def test_only_what_git_tracks_exists(place: Place) -> None:
     assert "docker" not in names(place)
     place.git("add", "Dockerfile")
     assert "docker" in names(place)
+
+
+def test_a_merge_request_has_a_target(place: Place) -> None:
+    place.config(
+        "a: {script: x, rules: [{if: '$CI_MERGE_REQUEST_TARGET_BRANCH_NAME == \"release\"'}]}\n"
+        "b: {script: x, rules: [{if: '$CI_MERGE_REQUEST_SOURCE_BRANCH_NAME == \"topic\"'}]}\n"
+        "c: {script: x}\n"
+    )
+    request = ("--source", "merge_request_event", "--ref", "topic")
+    assert names(place, *request) == {"b"}
+    assert names(place, *request, "--target-branch", "release") == {"a", "b"}
+
+
+def test_compare_to_asks_git_unless_the_changes_are_named(place: Place) -> None:
+    place.config("a: {script: x, rules: [{changes: {paths: [new.txt], compare_to: main}}]}\nb: {script: x}\n")
+    place.git("init", "--quiet", "--initial-branch=main")
+    place.git("add", ".")
+    place.git("commit", "--quiet", "-m", "x")
+    place.git("checkout", "--quiet", "-b", "topic")
+    assert names(place) == {"b"}
+    place.write("new.txt", "")
+    place.git("add", ".")
+    place.git("commit", "--quiet", "-m", "y")
+    assert names(place) == {"a", "b"}
+    assert names(place, "--changed", "other.txt") == {"b"}
+
+
+def test_exists_looks_into_a_mapped_project(place: Place, folder: Folder) -> None:
+    place.config(
+        "a: {script: x, rules: [{exists: {paths: [Dockerfile], project: group/other}}]}\nb: {script: x}\n"
+    )
+    other = folder("other")
+    other.write("Dockerfile", "")
+    assert names(place, "--project", f"group/other={other.root}") == {"a", "b"}
+    ended = place.run("lint", "--format", "json")
+    assert (
+        "rules:exists:project `group/other` not found or access denied"
+        in ended.json()["errors"][0]["message"]
+    )

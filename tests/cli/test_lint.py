@@ -65,7 +65,7 @@ def test_json_of_a_valid_file_is_one_object_with_the_jobs_in_pipeline_order(plac
         "needs": None,
         "dependencies": None,
         "coverage": None,
-        "interruptible": False,
+        "interruptible": None,
         "environment": None,
         "retry": None,
     }
@@ -73,9 +73,36 @@ def test_json_of_a_valid_file_is_one_object_with_the_jobs_in_pipeline_order(plac
     assert unit["script"] == ["pytest", "ruff check"]
     assert unit["after_script"] == ["rm -r cache"]
     assert (unit["needs"], unit["allow_failure"], unit["interruptible"]) == (["compile"], True, True)
-    assert (later["when"], later["dependencies"]) == ("delayed", [])
+    assert (later["when"], later["start_in"], later["dependencies"]) == ("delayed", "30 minutes", [])
     assert "extends" not in found["merged_yaml"]
     assert "compile:\n  image: python:3.12\n" in found["merged_yaml"]
+
+
+def test_json_says_what_gitlabs_compiler_would(place: Place) -> None:
+    place.config(
+        "a:\n"
+        "  script: x\n"
+        "  image: {name: alpine, entrypoint: ['']}\n"
+        "  coverage: '/\\d+%/'\n"
+        "  environment: {name: prod, url: 'https://x'}\n"
+        "  rules: [{when: delayed, start_in: 1 day, interruptible: false}]\n"
+    )
+    (job,) = place.run("lint", "--format", "json").json()["jobs"]
+    assert (job["image"], job["image_entrypoint"]) == ("alpine", [""])
+    assert (job["environment"], job["environment_url"]) == ("prod", "https://x")
+    assert (job["when"], job["start_in"]) == ("delayed", "1 day")
+    assert (job["coverage"], job["interruptible"]) == (r"\d+%", False)
+
+
+def test_what_only_this_pipeline_lacks_leaves_the_file_valid(place: Place) -> None:
+    place.config("a: {script: x, rules: [{if: $CI_COMMIT_TAG}]}\nb: {script: x, needs: [a]}\n")
+    ended = place.run("lint", "--format", "json")
+    found = ended.json()
+    assert (ended.code, found["valid"], found["pipeline_created"]) == (0, True, False)
+    assert found["errors"][0]["message"].startswith("'b' job needs 'a' job, but 'a' does not exist")
+    said = place.run("lint").out
+    assert "valid  .gitlab-ci.yml, but no pipeline for a push to main\n" in said
+    assert ".gitlab-ci.yml:2:" in said
 
 
 def test_json_of_errors_has_the_place_the_job_and_a_way_out(place: Place) -> None:
@@ -112,7 +139,7 @@ def test_a_valid_file_that_gives_no_pipeline_for_these_facts_is_valid(place: Pla
 
 
 def test_people_see_the_line_with_a_caret_under_the_word(place: Place) -> None:
-    place.config("build:\n  scrpt: [x]\n  script: [x]\n  when: never\n")
+    place.config("build:\n  scrpt: [x]\n  script: [x]\n  tags: {a: b}\n")
     ended = place.run("lint")
     assert ended.code == 1
     assert ended.out == (
@@ -122,9 +149,9 @@ def test_people_see_the_line_with_a_caret_under_the_word(place: Place) -> None:
         "  job build\n"
         "  help did you mean 'script'?\n"
         "\n"
-        ".gitlab-ci.yml:4:9: error: jobs:build when should be one of: on_success, on_failure, always, manual, delayed\n"
-        "  4 |   when: never\n"
-        "    |         ^^^^^\n"
+        ".gitlab-ci.yml:4:9: error: jobs:build:tags config should be an array of strings\n"
+        "  4 |   tags: {a: b}\n"
+        "    |         ^\n"
         "  job build\n"
         "\n"
         "not valid  .gitlab-ci.yml: 2 errors\n"

@@ -53,3 +53,19 @@ def test_no_pipeline_is_said_and_no_error(place: Place) -> None:
     ended = place.run("list")
     assert ended.code == 0
     assert "No pipeline for a push to main: Pipeline will not run" in ended.out
+
+
+def test_each_job_says_why_it_is_there_and_with_all_why_it_is_not(place: Place) -> None:
+    place.config(
+        "a: {script: x}\nb: {script: x, rules: [{if: $CI_COMMIT_TAG}, {if: $CI_COMMIT_BRANCH}]}\n" + TAGGED
+    )
+    why = {row["name"]: row["why"] for row in place.run("list", "--all", "--format", "json").json()}
+    assert why == {
+        "a": "it has no rules, and runs for every branch and tag",
+        "b": "rule 2 of 2 matches (.gitlab-ci.yml:2)",
+        "c": "its only rule does not match",
+    }
+    assert [row["name"] for row in place.run("list", "--format", "json").json()] == ["a", "b"]
+
+
+TAGGED = "c: {script: x, rules: [{if: $CI_COMMIT_TAG}]}\n"

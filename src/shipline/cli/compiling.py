@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,21 @@ from shipline.cli.facts import CONFIG_NAME, Facts
 from shipline.compiler import (
     CommitFacts,
     Compiled,
+    Decision,
+    MergeRequestFacts,
     ProjectFacts,
     PushFacts,
+    RuleError,
     ServerFacts,
+    UpstreamFacts,
     compile_pipeline,
     predefined_variables,
 )
+from shipline.compiler.includes import load_all
+from shipline.compiler.limits import DEFAULT_LIMITS
 from shipline.compiler.nodes import Node
-from shipline.compiler.present.trees import before_extends, merged_tree
-from shipline.compiler.sources import Sources
+from shipline.compiler.problems import Problems
+from shipline.compiler.sources import SourceError, Sources
 from shipline.errors import UsageError
 from shipline.model.variable import Variable
 from shipline.sources.folder import Folder
@@ -30,7 +37,7 @@ SERVER = ServerFacts("https://gitlab.example.com", "registry.example.com")
 TEXT_LIMIT = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """What came of it; `texts` are the files that were read, by the names that problems use."""
 
@@ -41,32 +48,34 @@ class Outcome:
     sources: Sources
 
     @property
-    def valid(self) -> bool:
-        return not self.compiled.errors or self.compiled.filtered
-
-    @property
-    def merged(self) -> Node | None:
-        """After include, extends and references."""
-        return merged_tree(self.compiled, self.path, self.texts[self.path], self.sources)
-
-    @property
     def included(self) -> Node | None:
         """With everything included, as it was before `extends`."""
-        return before_extends(self.path, self.texts[self.path], self.sources)
+        return load_all(
+            self.path, self.texts[self.path], self.push, self.sources, DEFAULT_LIMITS, {}, Problems()
+        )
+
+    @cached_property
+    def _decisions(self) -> dict[str, Decision]:
+        return {decision.job: decision for decision in self.compiled.decisions}
+
+    def decision(self, job: str) -> Decision | None:
+        return self._decisions.get(job)
 
     def why(self, job: str) -> str:
         """Which rule decided that a job is in this pipeline, or why it is not; "" when that is not known."""
-        decisions = getattr(self.compiled, "decisions", ())
-        return next((decision.reason for decision in decisions if decision.job == job), "")
+        found = self.decision(job)
+        return found.reason if found is not None else ""
 
-    def rule(self, job: str) -> Node | None:
-        """The rule that decided, as it is written."""
-        decisions = getattr(self.compiled, "decisions", ())
-        return next((decision.rule for decision in decisions if decision.job == job), None)
+    def decision_of_instance(self, job: str) -> Decision | None:
+        """About the first of the jobs that `parallel` makes of this one."""
+        starts = (f"{job} ", f"{job}: ")
+        return next((found for found in self.compiled.decisions if found.job.startswith(starts)), None)
 
     def left_out(self) -> list[str]:
         """Jobs of the configuration that are not in this pipeline."""
-        return [decision.job for decision in getattr(self.compiled, "decisions", ()) if not decision.included]
+        return [
+            decision.job for decision in self.compiled.decisions if decision.job and not decision.included
+        ]
 
     @property
     def occasion(self) -> str:
@@ -83,12 +92,12 @@ def compile_for(facts: Facts) -> Outcome:
     text, path = _text(facts, root)
     texts = {path: text}
     folder = Folder(root, facts.tracked)
-    push = _push(facts, root, folder)
 
     elsewhere = Elsewhere(
         {project.lower(): path for project, path in facts.projects}, facts.templates, facts.allow_private
     )
     sources = _Noted(folder, elsewhere, texts)
+    push = _push(facts, root, sources)
     return Outcome(compile_pipeline(path, text, push, sources), push, path, texts, sources)
 
 
@@ -136,7 +145,7 @@ def _text(facts: Facts, root: Path) -> tuple[bytes, str]:
     return text, at.relative_to(base).as_posix() if at.is_relative_to(base) else str(facts.file)
 
 
-def _push(facts: Facts, root: Path, folder: Folder) -> PushFacts:
+def _push(facts: Facts, root: Path, sources: Workspace) -> PushFacts:
     repository = repository_around(root.absolute())
     project = _project(facts, root, repository)
     branch = facts.ref or (repository.branch() if repository else None) or project.default_branch
@@ -147,11 +156,39 @@ def _push(facts: Facts, root: Path, folder: Folder) -> PushFacts:
         protected=not facts.tag and branch == project.default_branch,
         settings=tuple(Variable(key, value) for key, value in facts.variables),
         changed_paths=facts.changed,
-        tracked_paths=folder.tracked,
+        tracked_paths=sources.tracked,
         project_path=project.path_with_namespace,
+        merge_request=_merge_request(facts, branch, project),
+        upstream=UpstreamFacts(1, 1, 1) if facts.source in ("pipeline", "parent_pipeline") else None,
+        changed_since=lambda ref: _changed_since(facts, repository, ref),
+        tracked_in=lambda name, ref: _tracked_in(sources, name, ref),
     )
     predefined = predefined_variables(SERVER, project, CommitFacts("0" * 40), push)
     return replace(push, predefined=_over(predefined, facts.predefined))
+
+
+def _merge_request(facts: Facts, branch: str, project: ProjectFacts) -> MergeRequestFacts | None:
+    if facts.source != "merge_request_event":
+        return None
+    return MergeRequestFacts(1, branch, facts.target_branch or project.default_branch, id=1)
+
+
+def _changed_since(facts: Facts, repository: Repository | None, ref: str) -> frozenset[str]:
+    """For `compare_to`: what was named on the command line, else what git says."""
+    if facts.changed or repository is None:
+        return facts.changed or frozenset()
+    commit = repository.commit(ref.removeprefix("refs/heads/"))
+    if commit is None:
+        raise RuleError("rules:changes:compare_to is not a valid ref")
+    return repository.changed_since(commit)
+
+
+def _tracked_in(sources: Workspace, project: str, ref: str | None) -> frozenset[str]:
+    """For `exists:project`."""
+    try:
+        return sources.project(project, ref).tracked()
+    except SourceError as error:
+        raise RuleError(f"rules:exists:project `{project}` not found or access denied") from error
 
 
 def _project(facts: Facts, root: Path, repository: Repository | None) -> ProjectFacts:

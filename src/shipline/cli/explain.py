@@ -39,8 +39,8 @@ def explain(facts: Facts, output: str, job: str) -> None:
     Exit code 1 when the configuration is not valid, 2 when it has no such job.
     """
     outcome = compile_for(facts)
-    merged, tree = outcome.merged, outcome.included
-    if not outcome.valid or merged is None or tree is None:
+    merged, tree = outcome.compiled.merged, outcome.included
+    if not outcome.compiled.valid or merged is None or tree is None:
         out(told(outcome.compiled.errors, (), outcome.texts, style(sys.stderr)), sys.stderr)
         sys.exit(1)
     written = written_name(merged, job)
@@ -52,11 +52,13 @@ def explain(facts: Facts, output: str, job: str) -> None:
             else "`shipline list --all` names all jobs."
         )
         raise UsageError(f"{outcome.path} has no job {job!r}.", hint=hint)
-    layers = Layers(facts.variables, outcome.rule(job) or outcome.rule(written), outcome.rule(""))
-    why = outcome.why(job) or outcome.why(written)
+    decision, workflow = outcome.decision(job) or outcome.decision_of_instance(written), outcome.decision("")
+    rules = [found.rule if found is not None else None for found in (decision, workflow)]
+    layers = Layers(facts.variables, *rules)
+    why = decision.reason if decision is not None else ""
     found = explained(job, merged, origins_of(tree), outcome.compiled.pipeline, layers, why)
     if output == "json":
-        out([json.dumps(found.document(), ensure_ascii=False, indent=2)])
+        out([json.dumps(found.document(), ensure_ascii=False, indent=2, default=str)])
     else:
         out(_report(found, outcome, style(sys.stdout)))
 
@@ -89,7 +91,7 @@ def _rows(entry: Entry) -> list[tuple[str, str, str]]:
 def _shown(value: Any) -> str:
     if isinstance(value, str):
         return value or '""'
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _short(line: str) -> str:

@@ -28,7 +28,7 @@ def graph(facts: Facts, output: str) -> None:
     outcome = compile_for(facts)
     if outcome.compiled.errors:
         out(told(outcome.compiled.errors, (), outcome.texts, style(sys.stderr)), sys.stderr)
-    if not outcome.valid:
+    if not outcome.compiled.valid:
         sys.exit(1)
     # A valid configuration may give no pipeline for these facts: then there is nothing to draw.
     pipeline = outcome.compiled.pipeline or PipelineDefinition((), ())

@@ -14,6 +14,7 @@ from shipline.cli.problems import told
 from shipline.cli.terminal import Style, columns, out, style
 from shipline.compiler.present.jobs import job_document, problem_document
 from shipline.compiler.present.merged import as_yaml
+from shipline.compiler.present.written import Written
 from shipline.model.definition import JobDefinition, PipelineDefinition
 
 
@@ -30,29 +31,37 @@ def lint(facts: Facts, output: str) -> None:
         out([json.dumps(document(outcome), ensure_ascii=False)])
     else:
         out(_report(outcome, style(sys.stdout)))
-    sys.exit(0 if outcome.valid else 1)
+    sys.exit(0 if outcome.compiled.valid else 1)
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
     compiled = outcome.compiled
     return {
-        "valid": outcome.valid,
+        "valid": compiled.valid,
         "pipeline_created": compiled.pipeline is not None,
         "errors": [problem_document(problem) for problem in compiled.errors],
         "warnings": [problem_document(problem) for problem in compiled.warnings],
-        "merged_yaml": as_yaml(outcome.merged) if outcome.merged is not None else None,
-        "jobs": [job_document(job) for job in compiled.pipeline.jobs] if compiled.pipeline else [],
+        "merged_yaml": as_yaml(compiled.merged) if compiled.merged is not None else None,
+        "jobs": _jobs(outcome),
     }
+
+
+def _jobs(outcome: Outcome) -> list[dict[str, Any]]:
+    compiled = outcome.compiled
+    if compiled.pipeline is None or compiled.merged is None:
+        return []
+    written = Written(compiled.merged, compiled.decisions)
+    return [job_document(job, written) for job in compiled.pipeline.jobs]
 
 
 def _report(outcome: Outcome, paint: Style) -> list[str]:
     compiled = outcome.compiled
     name = outcome.path
-    if compiled.filtered:
-        why = compiled.errors[0].message
+    if compiled.valid and compiled.errors:
         return [
-            *told((), compiled.warnings, outcome.texts, paint),
-            f"{paint('valid', 'green', 'bold')}  {name}, but no pipeline for {outcome.occasion}: {why}",
+            *told(() if compiled.filtered else compiled.errors, compiled.warnings, outcome.texts, paint),
+            f"{paint('valid', 'green', 'bold')}  {name}, but no pipeline for {outcome.occasion}"
+            + (f": {compiled.errors[0].message}" if compiled.filtered else ""),
         ]
     if compiled.errors:
         lines = told(compiled.errors, compiled.warnings, outcome.texts, paint)

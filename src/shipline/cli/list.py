@@ -25,7 +25,7 @@ def list_(facts: Facts, everything: bool, output: str) -> None:
     Exit code 1 when the configuration is not valid.
     """
     outcome = compile_for(facts)
-    if not outcome.valid:
+    if not outcome.compiled.valid:
         out(told(outcome.compiled.errors, (), outcome.texts, style(sys.stderr)), sys.stderr)
         sys.exit(1)
     jobs = outcome.compiled.pipeline.jobs if outcome.compiled.pipeline else ()
@@ -39,9 +39,11 @@ def list_(facts: Facts, everything: bool, output: str) -> None:
     table += [("-", name, "never", "", outcome.why(name)) for name in left_out]
     if table:
         out(columns(table, ("stage", "job", "when", "needs", "why"), paint, ("cyan", "bold", "", "", "dim")))
-    if outcome.compiled.filtered:
-        reason = outcome.compiled.errors[0].message
-        out([f"No pipeline for {outcome.occasion}: {reason}"], sys.stdout if not table else sys.stderr)
+    for problem in outcome.compiled.errors:
+        out(
+            [f"No pipeline for {outcome.occasion}: {problem.message}"],
+            sys.stdout if not table else sys.stderr,
+        )
 
 
 def _row(job: JobDefinition, outcome: Outcome) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def told(
 
 def _one(kind: str, problem: Problem, texts: Mapping[str, bytes], paint: Style) -> Iterable[str]:
     # What GitLab would not say is ours, and says so.
-    speaker = "shipline: " if getattr(problem, "ours", False) else ""
+    speaker = "shipline: " if problem.ours else ""
     look = "red" if kind == "error" else "yellow"
     place = _place(problem)
     message = "\n  ".join(safe(line) for line in problem.message.splitlines())

@@ -35,6 +35,8 @@ class Compiled:
     filtered: bool = False
     merged: Node | None = None
     decisions: tuple[Decision, ...] = ()
+    # The file is right; errors, if there are any, are of this pipeline only.
+    valid: bool = False
 
 
 def compile_pipeline(
@@ -69,6 +71,7 @@ def compile_pipeline(
         created.filtered,
         root,
         created.decisions,
+        valid=True,
     )
 
 

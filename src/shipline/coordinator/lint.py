@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shipline.compiler import CommitFacts, Compiled, Problem, compile_pipeline
-from shipline.compiler.nodes import Node
-from shipline.compiler.present.trees import merged_tree
 from shipline.compiler.sources import NOTHING, Sources
 from shipline.coordinator.models import Project
 from shipline.coordinator.pipelines import CONFIG_PATH, RefUpdate, push_facts
@@ -21,19 +19,7 @@ if TYPE_CHECKING:
 NO_REF = "Reference not found"
 
 
-@dataclass(frozen=True, slots=True)
-class Linted:
-    compiled: Compiled
-    merged: Node | None
-
-    def valid(self, *, dry_run: bool) -> bool:
-        """A dry run is right only when a pipeline would be created."""
-        if dry_run:
-            return self.compiled.pipeline is not None
-        return not self.compiled.errors or self.compiled.filtered
-
-
-def lint(project: Project, content: bytes, ref: str, user: User, *, sha: str | None) -> Linted | None:
+def lint(project: Project, content: bytes, ref: str, user: User, *, sha: str | None) -> Compiled | None:
     """`content` as the configuration of a push to `ref` with the files of commit `sha` (None: a repository
     without one). None when there is no such ref."""
     kind = _kind(project, ref)
@@ -45,8 +31,7 @@ def lint(project: Project, content: bytes, ref: str, user: User, *, sha: str | N
     sources: Sources = CommitSources(project, commit.sha, user) if commit is not None else NOTHING
     if commit is None:
         facts = replace(facts, tracked_paths=NOTHING.tracked)
-    compiled = compile_pipeline(CONFIG_PATH, content, facts, sources)
-    return Linted(compiled, merged_tree(compiled, CONFIG_PATH, content, sources))
+    return compile_pipeline(CONFIG_PATH, content, facts, sources)
 
 
 def _kind(project: Project, ref: str) -> str | None:
@@ -58,4 +43,4 @@ def _kind(project: Project, ref: str) -> str | None:
 
 def words(problem: Problem) -> str:
     """GitLab's words alone, as its clients expect; what only shipline says is marked."""
-    return f"shipline: {problem.message}" if getattr(problem, "ours", False) else problem.message
+    return f"shipline: {problem.message}" if problem.ours else problem.message

@@ -53,6 +53,11 @@ class Repository:
     def files(self, commit: str) -> frozenset[str]:
         return names(run(self.top, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit]) or b"")
 
+    def changed_since(self, commit: str) -> frozenset[str]:
+        """What HEAD changes since it left the line that leads to `commit`."""
+        words = ["diff", "--name-only", "--no-renames", "-z", "--no-ext-diff", f"{commit}...HEAD"]
+        return names(run(self.top, words) or b"")
+
     def tags(self) -> tuple[str, ...]:
         listed = run(self.top, ["for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags"]) or b""
         return tuple(listed.decode(errors="replace").splitlines())

@@ -9,12 +9,9 @@ from typing import Any
 
 from shipline.compiler.nodes import Node
 from shipline.compiler.present.origins import Origin, Origins
+from shipline.compiler.present.written import INHERITED, Written
 from shipline.model.definition import JobDefinition, PipelineDefinition
 
-INHERITED = (
-    "after_script", "artifacts", "before_script", "cache", "hooks", "id_tokens", "identity", "image",
-    "interruptible", "retry", "services", "tags", "timeout",
-)  # fmt: skip
 NOT_JOBS = (
     "after_script", "before_script", "cache", "default", "image", "include", "services", "stages", "variables",
     "workflow",
@@ -106,7 +103,11 @@ def explain(
 ) -> Explanation:
     """`name` is a job of `merged`, or one of the jobs that `parallel` made of it."""
     written = written_name(merged, name) or name
-    jobs = [job for job in (pipeline.jobs if pipeline else ()) if _belongs(job.name, name, written)]
+    jobs = [
+        job
+        for job in (pipeline.jobs if pipeline else ())
+        if job.name == name or (name == written and job.group == written)
+    ]
     final = jobs[0] if jobs else None
     return Explanation(
         job=name,
@@ -116,10 +117,6 @@ def explain(
         variables=tuple(_variables(written, merged, origins, final, layers)),
         jobs=tuple(job.name for job in jobs if job.name != name),
     )
-
-
-def _belongs(job: str, name: str, written: str) -> bool:
-    return job == name or (name == written and job.startswith((f"{written} ", f"{written}: ")))
 
 
 def _keywords(
@@ -146,16 +143,8 @@ def _keywords(
 
 
 def _inherited(key: str, job: str, merged: Node, origins: Origins) -> Iterator[Entry]:
-    """From `default`, or from the keyword at the top of the file, unless the job does not want it."""
-    inherit = merged.value[job].value.get("inherit")
-    wanted = (inherit.plain() or {}).get("default", True) if inherit is not None else True
-    if wanted is False or (isinstance(wanted, list) and key not in wanted):
-        return
-    default = merged.value.get("default")
-    node = default.value.get(key) if default is not None and isinstance(default.value, dict) else None
-    if node is None or node.value is None:
-        node = merged.value.get(key)
-    if node is not None and node.value is not None:
+    node = Written(merged, ()).inherited(merged.value[job], key)
+    if node is not None:
         for entry in _flat(key, node, origins, job):
             yield Entry(entry.name, entry.value, Origin("default", entry.origin.file, entry.origin.line))
 

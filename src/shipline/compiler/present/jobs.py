@@ -9,13 +9,19 @@ from __future__ import annotations
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
+from shipline.compiler.present.written import Written
 from shipline.compiler.problems import Problem
 from shipline.model.definition import JobDefinition
 from shipline.model.variable import Variable
 
 
-def job_document(job: JobDefinition) -> dict[str, Any]:
-    """What a job will be. The first keys are fixed; then whatever else the definition has, by its own names."""
+def job_document(job: JobDefinition, written: Written) -> dict[str, Any]:
+    """What a job will be. The first keys are fixed; then whatever else the definition has, by its own names.
+
+    As GitLab's compiler has them: `start_in` in the words of the file, `coverage` without its slashes,
+    `interruptible` null where nobody said anything of it.
+    """
+    start_in = written.value(job, "start_in") if job.start_in is not None else None
     named: dict[str, Any] = {
         "name": job.name,
         "stage": job.stage,
@@ -26,17 +32,21 @@ def job_document(job: JobDefinition) -> dict[str, Any]:
         "tags": list(job.tags),
         "variables": variables_document(job.variables),
         "when": str(job.when),
-        "start_in": job.start_in,
+        "start_in": start_in.plain() if start_in is not None else None,
         "allow_failure": job.allow_failure,
         "needs": None if job.needs is None else [need.job for need in job.needs],
         "dependencies": None if job.dependencies is None else list(job.dependencies),
-        "coverage": getattr(job, "coverage", None),
-        "interruptible": job.interruptible,
-        "environment": _name(getattr(job, "environment", None)),
+        "coverage": job.coverage[1:-1] if job.coverage is not None else None,
+        "interruptible": job.interruptible if written.value(job, "interruptible") is not None else None,
+        "environment": job.environment.name if job.environment is not None else None,
     }
     more = {key: plain(value) for key, value in _others(job, named)}
     if job.image is not None:
         more |= {f"image_{key}": plain(value) for key, value in _others(job.image, {"name": None})}
+    if job.environment is not None:
+        more |= {
+            f"environment_{key}": plain(value) for key, value in _others(job.environment, {"name": None})
+        }
     return named | more
 
 
@@ -53,7 +63,7 @@ def problem_document(problem: Problem) -> dict[str, Any]:
         "column": problem.column or None,
         "job": problem.job,
         "hint": problem.hint or None,
-        "ours": getattr(problem, "ours", False),
+        "ours": problem.ours,
     }
 
 
@@ -68,11 +78,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(item) for item in value]
     return value
-
-
-def _name(environment: Any) -> str | None:
-    name = getattr(environment, "name", environment)
-    return None if name is None else str(name)
 
 
 def _others(value: Any, known: dict[str, Any]) -> list[tuple[str, Any]]:

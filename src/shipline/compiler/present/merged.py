@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from shipline.compiler.nodes import Node, Reference
+from shipline.compiler.scalars import Symbol
 
 # Words and numbers that YAML 1.1 reads as something else than text. Rather a quote too many than too few.
 _WORDS = frozenset(
@@ -109,6 +110,8 @@ def _other(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, Reference):
         return f"!reference [{', '.join(_quoted(part) for part in value.path)}]"
+    if isinstance(value, Symbol):
+        return f":{value.name}"
     if isinstance(value, float):
         return _float(value)
     return str(value)

@@ -7,10 +7,11 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from ninja import Query, Router, Schema
 
+from shipline.compiler import Compiled
 from shipline.compiler.present.merged import as_yaml
 from shipline.coordinator import access
 from shipline.coordinator.http.rest.lookup import find_project, me
-from shipline.coordinator.lint import NO_REF, Linted, lint, words
+from shipline.coordinator.lint import NO_REF, lint, words
 from shipline.coordinator.models import Project
 from shipline.coordinator.pipelines import CONFIG_PATH
 from shipline.coordinator.services import services
@@ -68,18 +69,19 @@ def _head(project: Project) -> str | None:
     return services().repositories.resolve(project.pk, "HEAD")
 
 
-def _result(found: Linted | None, *, dry_run: bool, include_jobs: bool) -> dict[str, Any]:
-    if found is None:
+def _result(compiled: Compiled | None, *, dry_run: bool, include_jobs: bool) -> dict[str, Any]:
+    if compiled is None:
         return {"valid": False, "errors": [NO_REF], "warnings": [], "merged_yaml": None, "includes": []} | (
             {"jobs": []} if include_jobs else {}
         )
-    compiled = found.compiled
-    errors = compiled.errors if dry_run or not compiled.filtered else ()
+    # Without a dry run only the file counts; a dry run is right when a pipeline would be created.
+    valid = compiled.pipeline is not None if dry_run else compiled.valid
+    errors = compiled.errors if dry_run or not valid else ()
     result: dict[str, Any] = {
-        "valid": found.valid(dry_run=dry_run),
+        "valid": valid,
         "errors": [words(problem) for problem in errors],
         "warnings": [words(problem) for problem in compiled.warnings],
-        "merged_yaml": as_yaml(found.merged) if found.merged is not None else None,
+        "merged_yaml": as_yaml(compiled.merged) if compiled.merged is not None else None,
         "includes": [],
     }
     if include_jobs:
@@ -88,7 +90,6 @@ def _result(found: Linted | None, *, dry_run: bool, include_jobs: bool) -> dict[
 
 
 def _job(job: JobDefinition) -> dict[str, Any]:
-    environment = getattr(job, "environment", None)
     return {
         "name": job.name,
         "stage": job.stage,
@@ -96,7 +97,7 @@ def _job(job: JobDefinition) -> dict[str, Any]:
         "script": list(job.script),
         "after_script": list(job.after_script),
         "tag_list": list(job.tags),
-        "environment": getattr(environment, "name", environment),
+        "environment": job.environment.name if job.environment is not None else None,
         "when": str(job.when),
         "allow_failure": job.allow_failure,
         "needs": None
