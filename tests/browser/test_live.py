@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -308,3 +309,28 @@ async def test_a_log_goes_on_after_the_coordinator_was_restarted(visit: Visit, t
         await expect(badge(page)).to_have_text("success")
     assert all("ERR_" in complaint for complaint in visitor.complaints)
     visitor.complaints.clear()
+
+
+async def test_a_job_that_ends_while_its_log_is_being_sent_is_told_to_have_ended(
+    session: list[dict[str, object]], project: Project, client: httpx.AsyncClient
+) -> None:
+    await project.push(ONE)
+    taken = await (await project.runner(client)).take()
+    for _ in range(6):
+        await taken.say("a line like any other\n" * 40_000)
+    cookies = {str(one["name"]): str(one["value"]) for one in session}
+    names, pages = [], []
+    async with (
+        httpx.AsyncClient(cookies=cookies, trust_env=False, timeout=60) as reader,
+        reader.stream("GET", project.page(f"/-/jobs/{taken.id}/live")) as stream,
+    ):
+        async for line in stream.aiter_lines():
+            kind, _, value = line.partition(": ")
+            if kind == "event":
+                names.append(value)
+                if names.count("log") == 1 and value == "log":
+                    await taken.end()
+            elif kind == "data" and names[-1] == "page":
+                pages.append(json.loads(value)["title"])
+    assert names[-1] == "done"
+    assert pages[-1].startswith("success: ")

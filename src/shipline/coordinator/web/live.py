@@ -60,6 +60,9 @@ async def _log(request: HttpRequest, job: Job) -> AsyncIterator[bytes]:
         yield _event("reset", {"html": ""})
         notices = ""
         while True:
+            # First the state, then what is shown: that is at least as new, and whole when the job is over.
+            state = await in_database(_state, job.pipeline_id)
+            over = any(row[0] == job.pk and row[1] in facts.OVER for row in state)
             job = await in_database(_fresh_job, job.pk)
             # The notices are there as soon as a runner has the job.
             if not notices and (notices := renderer.feed(jobs.notice_lines(job))):
@@ -67,10 +70,8 @@ async def _log(request: HttpRequest, job: Job) -> AsyncIterator[bytes]:
             while piece := await in_database(jobs.read_trace, job, offset, PIECE):
                 offset += len(piece)
                 yield _event("log", {"html": renderer.feed(piece)})
-            over = job.status in facts.OVER
             if over:
                 yield _event("log", {"html": renderer.end()})
-            state = await in_database(_state, job.pipeline_id)
             if state != seen:
                 seen = state
                 yield _event("page", await in_database(_job_parts, request, job))
