@@ -11,7 +11,7 @@ from shipline.compiler.keywords.variables import GLOBAL_DATA, read_variables
 from shipline.compiler.keywords.workflow import read_auto_cancel, read_name
 from shipline.compiler.limits import Limits
 from shipline.compiler.nodes import Node
-from shipline.compiler.problems import Problem, Problems
+from shipline.compiler.problems import Problem, Problems, closest
 from shipline.compiler.rules import Rule, read_rules
 from shipline.model.definition import AutoCancel, When
 from shipline.model.variable import Variable
@@ -78,7 +78,7 @@ def read_configuration(root: Node, problems: Problems, limits: Limits) -> Config
         if not is_job(node):
             # GitLab writes this one's path with blanks, and the name's own blanks as underscores.
             text = "config should implement the script:, run:, or trigger: keyword"
-            of_job.wrong(root.key(name), f"jobs {name.replace(' ', '_')}", text)
+            of_job.wrong(root.key(name), f"jobs {name.replace(' ', '_')}", text, hint=_hint(node))
             continue
         visible = True
         before = len(problems.found)
@@ -98,6 +98,14 @@ def read_configuration(root: Node, problems: Problems, limits: Limits) -> Config
         unreadable=frozenset(root.value) - {draft.definition.name for draft in drafts},
         warnings=warnings.in_order(),
     )
+
+
+def _hint(node: Node) -> str:
+    """For what would be a job, were it not for a misspelt key."""
+    for key in node.value if isinstance(node.value, dict) else ():
+        if guess := closest(key, ("script", "trigger")):
+            return f"{key!r}: {guess}"
+    return ""
 
 
 def _may_run_twice(draft: Draft) -> bool:

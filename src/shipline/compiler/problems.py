@@ -52,7 +52,7 @@ class Problems:
     ) -> None:
         """GitLab names them in one message; the place is that of the first."""
         listed = list(known)
-        guesses = [guess for key in unknown[:20] if (guess := _guess(key, listed))]
+        guesses = [guess for key in unknown[:20] if (guess := closest(key, listed))]
         self.add(
             node.key(unknown[0]), f"{text}: {', '.join(unknown)}".lower(), job=job, hint="; ".join(guesses)
         )
@@ -62,6 +62,7 @@ class Problems:
         self.add(node, f"{what} is not supported by shipline yet", job=job)
 
 
-def _guess(key: str, known: list[str]) -> str:
+def closest(key: str, known: Sequence[str]) -> str:
+    """A suggestion for a misspelt key; empty when there is none."""
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
     return f"did you mean {close[0]!r}?" if close else ""

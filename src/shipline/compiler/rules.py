@@ -8,12 +8,13 @@ from itertools import pairwise
 
 from shipline.compiler.expression import Expression, ExpressionError, parse
 from shipline.compiler.facts import PushFacts, RuleError
-from shipline.compiler.fields import Fields, Reader, flat, is_texts, scalar_text
+from shipline.compiler.fields import Fields, Reader, flat, is_texts
 from shipline.compiler.globs import any_match, directories
 from shipline.compiler.keywords.needs import OF_RULE, WrittenNeeds, read_needs
 from shipline.compiler.keywords.variables import NO_DATA, read_variables
 from shipline.compiler.keywords.workflow import read_auto_cancel
 from shipline.compiler.nodes import Node
+from shipline.compiler.ruby import to_s
 from shipline.model.definition import AutoCancel, When
 from shipline.model.expansion import expand
 from shipline.model.variable import Variable
@@ -117,8 +118,8 @@ def _when(fields: Fields, allowed: tuple[str, ...]) -> str | None:
     item = fields.given("when")
     if item is None:
         return None
-    if scalar_text(item.plain()) not in allowed:
-        fields.wrong("when", f"unknown value: {scalar_text(item.plain())}")
+    if to_s(item.plain()) not in allowed:
+        fields.wrong("when", f"unknown value: {to_s(item.plain())}")
         return None
     return str(item.value)
 
