@@ -2,10 +2,10 @@
 
 `facts.yml` says what differs from a push to an unprotected branch `main` of `group/app`:
 `ref`, `tag` (true), `source`, `protected`, `changed` (paths; null: no known diff), `changed_since` (paths by ref),
-`tracked` (paths; absent: the case's own files), `settings` (variables of the project), `predefined`,
-`project_path`, `user`, `merge_request`, `upstream`, `schedule_description`. `inputs` are for the
-file itself. Files from elsewhere: `projects` (by path or path@ref, then by file), `remotes`, `templates`, `components`
-(by address: `content`, `files` beside it, `sha`, `version`), `artifacts` (by job, then by file).
+`tracked` (paths; absent: the case's own files), `tracked_in` (paths by project), `settings` (variables of the
+project), `predefined`, `project_path`, `user`, `merge_request`, `upstream`, `schedule_description`. `inputs` are for
+the file itself. Files from elsewhere: `projects` (by path or path@ref, then by file), `remotes`, `templates`,
+`components` (by address: `content`, `files` beside it, `sha`, `version`), `artifacts` (by job, then by file).
 
 `expected.json` holds `errors` (each `file:line: message`), or the `jobs` with only those fields that differ
 from their defaults; besides `warnings` (what GitLab would not say begins with `shipline:`), `name`,

@@ -10,7 +10,7 @@ from typing import Any
 from shipline.compiler.configuration import Configuration, read_configuration
 from shipline.compiler.create import create
 from shipline.compiler.decisions import Decision
-from shipline.compiler.extends import resolve_extends, resolve_references
+from shipline.compiler.extends import resolve_extends
 from shipline.compiler.facts import PushFacts, RuleError
 from shipline.compiler.includes import load_all
 from shipline.compiler.instances import Instance, expand_parallel
@@ -18,6 +18,7 @@ from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.compiler.needs import check_graph
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problem, Problems
+from shipline.compiler.references import resolve_references
 from shipline.compiler.sources import SourceError, Sources, reference_not_found
 from shipline.model.definition import PipelineDefinition
 
@@ -34,6 +35,8 @@ class Compiled:
     filtered: bool = False
     merged: Node | None = None
     decisions: tuple[Decision, ...] = ()
+    # The file is right; errors, if there are any, are of this pipeline only.
+    valid: bool = False
 
 
 def compile_pipeline(
@@ -52,7 +55,7 @@ def compile_pipeline(
     root = load_all(path, text, facts, sources, limits, inputs or {}, problems)
     if root is None:
         return Compiled(errors=problems.in_order())
-    root = resolve_references(resolve_extends(root, problems), problems)
+    root = resolve_references(resolve_extends(root, problems, limits), problems, limits)
     if problems.found:
         return Compiled(errors=problems.in_order(), merged=root)
     configuration = read_configuration(root, problems, limits)
@@ -68,6 +71,7 @@ def compile_pipeline(
         created.filtered,
         root,
         created.decisions,
+        valid=True,
     )
 
 
