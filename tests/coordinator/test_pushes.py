@@ -280,6 +280,33 @@ def test_an_included_file_that_is_not_there_is_told_with_the_line_that_asks_for_
     assert "`nowhere.yml` does not exist" in pushed.said
 
 
+def test_rules_changes_compares_with_another_branch(project: Project, work_tree: WorkTree) -> None:
+    rule = "  rules:\n    - changes: {paths: ['docs/*'], compare_to: main}\n"
+    ci = f"docs:\n  script: echo\n{rule}always:\n  script: echo\n"
+    work_tree.ship(ci, **{"docs/a.md": "a"})
+    work_tree.ship(ci, branch="feature", **{"docs/b.md": "b"})
+    work_tree.ship(ci, branch="feature", **{"src/c.py": "c"})
+    assert set(project.statuses()) == {"docs", "always"}
+    work_tree.push("HEAD:refs/heads/main")
+    work_tree.ship(ci, branch="feature", **{"src/d.py": "d"})
+    assert set(project.statuses()) == {"always"}
+
+
+def test_rules_changes_with_a_ref_that_is_not_there_fails_the_pipeline(
+    project: Project, work_tree: WorkTree
+) -> None:
+    rule = "  rules:\n    - changes: {paths: ['docs/*'], compare_to: nowhere}\n"
+    work_tree.ship(f"docs:\n  script: echo\n{rule}")
+    assert "rules:changes:compare_to is not a valid ref" in str(project.pipeline())
+
+
+def test_rules_see_who_pushed(project: Project, work_tree: WorkTree) -> None:
+    name = work_tree.user.name
+    rules = f"  rules:\n    - if: $GITLAB_USER_LOGIN == '{name}'\n"
+    work_tree.ship(f"mine:\n  script: echo\n{rules}")
+    assert set(project.statuses()) == {"mine"}
+
+
 def test_rules_changes_sees_what_the_push_has_changed(project: Project, work_tree: WorkTree) -> None:
     ci = "docs:\n  script: echo\n  rules:\n    - changes: ['docs/*']\ncode:\n  script: echo\n"
     work_tree.ship(ci)

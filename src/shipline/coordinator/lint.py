@@ -27,7 +27,7 @@ def lint(project: Project, content: bytes, ref: str, user: User, *, sha: str | N
         return None
     commit = services().repositories.commit(project.pk, sha, ZERO) if sha is not None else None
     update = RefUpdate(ref, kind or "branch", ZERO, commit.sha if commit is not None else ZERO)
-    facts = push_facts(project, update, commit or CommitFacts(ZERO), "push")
+    facts = push_facts(project, update, commit or CommitFacts(ZERO), "push", user)
     sources: Sources = CommitSources(project, commit.sha, user) if commit is not None else NOTHING
     if commit is None:
         facts = replace(facts, tracked_paths=NOTHING.tracked)

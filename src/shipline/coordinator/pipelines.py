@@ -18,7 +18,9 @@ from shipline.compiler import (
     Problem,
     ProjectFacts,
     PushFacts,
+    RuleError,
     ServerFacts,
+    UserFacts,
     compile_pipeline,
     predefined_variables,
 )
@@ -75,7 +77,7 @@ def create_pipeline(project: Project, update: RefUpdate, user: User | None, sour
     update = replace(update, after=commit.sha)
     if any(mark in commit.message.lower() for mark in SKIP_MARKS):
         return Created(None, why_not="the commit message says [skip ci]")
-    push = push_facts(project, update, commit, source)
+    push = push_facts(project, update, commit, source, user)
     compiled = _compile(project, update.after, push, user)
     if compiled.filtered:
         return Created(None, why_not=compiled.errors[0].message)
@@ -88,9 +90,18 @@ def create_pipeline(project: Project, update: RefUpdate, user: User | None, sour
     return Created(pipeline, compiled.errors)
 
 
-def push_facts(project: Project, update: RefUpdate, commit: CommitFacts, source: str) -> PushFacts:
+def push_facts(
+    project: Project, update: RefUpdate, commit: CommitFacts, source: str, user: User | None
+) -> PushFacts:
     """What a pipeline for this update is compiled with."""
     repositories = services().repositories
+
+    def changed_since(ref: str) -> frozenset[str]:
+        changed = repositories.changed_since(project.pk, ref, update.after)
+        if changed is None:
+            raise RuleError("rules:changes:compare_to is not a valid ref")
+        return changed
+
     protected = update.ref_type == "branch" and project.protects(update.ref)
     push = PushFacts(
         ref=update.ref,
@@ -103,6 +114,10 @@ def push_facts(project: Project, update: RefUpdate, commit: CommitFacts, source:
         changed_paths=repositories.changed(project.pk, update.before, update.after),
         tracked_paths=lambda: repositories.tracked(project.pk, update.after),
         project_path=project.path_with_namespace,
+        user=UserFacts(user.pk, user.username, user.first_name or user.username, user.email)
+        if user is not None
+        else None,
+        changed_since=changed_since,
     )
     predefined = predefined_variables(server_facts(), project_facts(project), commit, push)
     return replace(push, predefined=predefined)

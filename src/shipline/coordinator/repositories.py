@@ -79,6 +79,14 @@ class Repositories:
             return None
         return frozenset(part.decode(errors="replace") for part in listed.stdout.split(b"\0") if part)
 
+    def changed_since(self, project_id: int, ref: str, sha: str) -> frozenset[str] | None:
+        """Paths that a commit changed since it left a branch, tag or commit; None when there is no such ref."""
+        base = self.resolve(project_id, ref)
+        if base is None:
+            return None
+        found = self._run(self.path(project_id), ["merge-base", base, sha], check=False)
+        return self.changed(project_id, found.stdout.decode().strip() or base, sha)
+
     def commit(self, project_id: int, sha: str, before: str) -> CommitFacts | None:
         """The commit that `sha` is or, if it is a tag, points at; None when that is no commit."""
         words = ["show", "-s", "--format=%H%n%an <%ae>%n%cI%n%B", f"{sha}^{{commit}}"]
