@@ -119,8 +119,8 @@ def running(folder: Path, settings: Config | None = None) -> Iterator[Coordinato
     """A coordinator that is gone afterwards, whatever was done to it. What it logs is part of every test: an
     exception that nobody saw is a failure."""
     coordinator = Coordinator(DataFolder(folder), settings or Config())
-    coordinator.start()
     try:
+        coordinator.start()
         yield coordinator
     finally:
         if coordinator.process is not None and coordinator.process.poll() is None:
