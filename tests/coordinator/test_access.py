@@ -302,7 +302,6 @@ def test_no_secret_is_in_any_page_answer_or_log(
             f"/{project.path}",
             f"/{project.path}/-/pipelines",
             f"/{project.path}/-/pipelines/{number}",
-            f"/{project.path}/-/pipelines/{number}/body",
             f"/{project.path}/-/jobs/{job.id}",
             f"/{project.path}/-/jobs/{job.id}/raw",
         ):
