@@ -263,6 +263,8 @@ def _as_json(value: Any) -> Any:
 
 def flat(node: Node, levels: int = 1) -> list[Node]:
     """The items of a list, with those of lists in it."""
+    if not any(isinstance(item.value, list) for item in node.value):
+        return list(node.value)
     found: list[Node] = []
     for item in node:
         if isinstance(item.value, list) and levels > 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -64,5 +63,8 @@ class Problems:
 
 def closest(key: str, known: Sequence[str]) -> str:
     """A suggestion for a misspelt key; empty when there is none."""
+    # Seldom needed, and slow to import.
+    import difflib
+
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
     return f"did you mean {close[0]!r}?" if close else ""

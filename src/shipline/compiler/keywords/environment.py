@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any
 
@@ -92,6 +91,9 @@ def environment_slug(name: str) -> str:
 
 
 def _suffix(name: str) -> str:
+    # Seldom needed, and slow to import.
+    import hashlib
+
     number = int(hashlib.sha256(name.encode()).hexdigest(), 16)
     digits = ""
     while number:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 
 from shipline.compiler.fields import Fields, Reader, is_blank, plain
@@ -40,6 +39,9 @@ def _released_at(fields: Fields) -> str | None:
     written = fields.given("released_at")
     if written is None or is_blank(written.value):
         return None
+    # Seldom needed, and slow to import.
+    from datetime import datetime
+
     try:
         datetime.fromisoformat(str(written.value))
     except ValueError:
