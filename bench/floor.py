@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 import aiodocker
+import httpx
 
 from bench.table import Figure
+from shipline.demo.aws import Aws
+from shipline.demo.stage import HEALTH_PATH, PORT
 from shipline.engine.labels import labels
 
 OWNER = "shipline-bench"
@@ -48,6 +52,43 @@ async def job_by_hand(docker: aiodocker.Docker, image: str, helper: str, runs: i
         await volume.delete()
         seconds.append(time.monotonic() - begun)
     return Figure("floor: a job's containers by hand", tuple(seconds))
+
+
+async def app_start(docker: aiodocker.Docker, aws: Aws, runs: int) -> Figure:
+    """The app's own start: a container like the one of the running task, by hand, until it says it is healthy."""
+    (task,) = aws.running_tasks()
+    details = await (await docker.containers.get(task.container_id)).show()
+    network = next(iter(details["NetworkSettings"]["Networks"]))
+    config = {
+        "Image": details["Image"],
+        "Env": details["Config"]["Env"],
+        "Labels": labels(OWNER, "bench"),
+        "HostConfig": {"NetworkMode": network, "ExtraHosts": details["HostConfig"]["ExtraHosts"] or []},
+    }
+    seconds = []
+    for _ in range(runs):
+        begun = time.monotonic()
+        container = await docker.containers.create(config)
+        try:
+            await container.start()
+            address = (await container.show())["NetworkSettings"]["Networks"][network]["IPAddress"]
+            await _healthy(f"http://{address}:{PORT}{HEALTH_PATH}", begun)
+            seconds.append(time.monotonic() - begun)
+        finally:
+            await container.delete(force=True, v=True)
+    return Figure("floor: the app's own start, by hand", tuple(seconds))
+
+
+async def _healthy(url: str, begun: float) -> None:
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+        while time.monotonic() - begun < 60:
+            try:
+                if (await client.get(url)).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.02)
+    raise RuntimeError(f"{url} never answered")
 
 
 def _config(image: str, command: list[str], host: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """Golden cases: a folder with `.gitlab-ci.yml`, perhaps `facts.yml` and other files, and `expected.json`.
 
 `facts.yml` says what differs from a push to an unprotected branch `main` of `group/app`:
-`ref`, `tag` (true), `source`, `protected`, `changed` (paths; null: no known diff), `tracked` (paths; absent: the
-case's own files), `settings` (variables of the project), `predefined`, `project_path`. `inputs` are for the file
-itself. Files from elsewhere: `projects` (by path or path@ref, then by file), `remotes`, `templates`, `components`
-(by address: `content`, `files` beside it, `sha`, `version`), `artifacts` (by job, then by file).
+`ref`, `tag` (true), `source`, `protected`, `changed` (paths; null: no known diff), `changed_since` (paths by ref),
+`tracked` (paths; absent: the case's own files), `tracked_in` (paths by project), `settings` (variables of the
+project), `predefined`, `project_path`, `user`, `merge_request`, `upstream`, `schedule_description`. `inputs` are for
+the file itself. Files from elsewhere: `projects` (by path or path@ref, then by file), `remotes`, `templates`,
+`components` (by address: `content`, `files` beside it, `sha`, `version`), `artifacts` (by job, then by file).
 
 `expected.json` holds `errors` (each `file:line: message`), or the `jobs` with only those fields that differ
-from their defaults; besides `warnings`, `name` and, where a case is about them, `stages`.
+from their defaults; besides `warnings` (what GitLab would not say begins with `shipline:`), `name`,
+`auto_cancel` and, where a case is about them, `stages`.
 """
 
 from __future__ import annotations
@@ -22,13 +24,18 @@ import yaml
 from shipline.compiler import (
     CommitFacts,
     Compiled,
+    MergeRequestFacts,
     ProjectFacts,
     PushFacts,
+    RuleError,
     ServerFacts,
+    UpstreamFacts,
+    UserFacts,
     compile_pipeline,
     predefined_variables,
 )
 from shipline.compiler.sources import Component, LocalFiles
+from shipline.model.definition import AutoCancel
 from shipline.model.variable import Variable
 
 CONFIG = ".gitlab-ci.yml"
@@ -100,6 +107,14 @@ def facts_of(files: dict[str, bytes], facts: dict[str, Any]) -> PushFacts:
     changed = facts.pop("changed", None)
     settings = _variables(facts.pop("settings", {}))
     predefined = facts.pop("predefined", {})
+    since: dict[str, list[str]] = facts.pop("changed_since", {})
+    user, request, upstream = (facts.pop(key, None) for key in ("user", "merge_request", "upstream"))
+
+    def changed_since(ref: str) -> frozenset[str]:
+        if ref not in since:
+            raise RuleError("rules:changes:compare_to is not a valid ref")
+        return frozenset(since[ref])
+
     push = PushFacts(
         ref=facts.pop("ref", "main"),
         ref_type="tag" if facts.pop("tag", False) else "branch",
@@ -109,6 +124,11 @@ def facts_of(files: dict[str, bytes], facts: dict[str, Any]) -> PushFacts:
         changed_paths=None if changed is None else frozenset(changed),
         tracked_paths=lambda: tracked,
         project_path=facts.pop("project_path", "group/app"),
+        user=UserFacts(**user) if user else None,
+        merge_request=MergeRequestFacts(**request) if request else None,
+        upstream=UpstreamFacts(**upstream) if upstream else None,
+        schedule_description=facts.pop("schedule_description", ""),
+        changed_since=changed_since,
     )
     assert not facts, f"unknown facts: {sorted(facts)}"
     project = ProjectFacts(7, push.project_path)
@@ -127,10 +147,14 @@ def outcome(compiled: Compiled) -> dict[str, Any]:
     if compiled.errors:
         found["errors"] = [str(problem) for problem in compiled.errors]
     if compiled.warnings:
-        found["warnings"] = [str(problem) for problem in compiled.warnings]
+        found["warnings"] = [
+            f"shipline: {problem}" if problem.ours else str(problem) for problem in compiled.warnings
+        ]
     if compiled.pipeline is not None:
         if compiled.pipeline.name is not None:
             found["name"] = compiled.pipeline.name
+        if compiled.pipeline.auto_cancel != AutoCancel():
+            found["auto_cancel"] = shown(compiled.pipeline.auto_cancel)
         found["stages"] = list(compiled.pipeline.stages)
         found["jobs"] = [shown(job) for job in compiled.pipeline.jobs]
     return found

@@ -118,7 +118,7 @@ def test_an_option_is_read_as_runc_reads_it(arguments: list[str], value: str | N
 
 
 @pytest.fixture
-def stub(tmp_path: Path) -> Path:
+def recorder(tmp_path: Path) -> Path:
     """In runc's place: tells how it was called."""
     path = tmp_path / "runc"
     path.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n')
@@ -126,12 +126,12 @@ def stub(tmp_path: Path) -> Path:
     return path
 
 
-def call(stub: Path, *arguments: str) -> list[str]:
+def call(recorder: Path, *arguments: str) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-IS", str(PROGRAM), str(stub), *arguments],
+        [sys.executable, "-IS", str(PROGRAM), str(recorder), *arguments],
         capture_output=True,
         text=True,
-        cwd=stub.parent,
+        cwd=recorder.parent,
         timeout=20,
     )
     assert (done.returncode, done.stderr) == (7, "")
@@ -145,33 +145,33 @@ def ours() -> list[str]:
 
 @pytest.mark.parametrize("command", ["create", "run"])
 def test_a_containers_configuration_is_trimmed_before_runc_gets_it(
-    stub: Path, tmp_path: Path, command: str
+    recorder: Path, tmp_path: Path, command: str
 ) -> None:
     config = tmp_path / "bundle" / "config.json"
     config.parent.mkdir()
     asked = {"ociVersion": "1.2.0", "process": process(bounding=[*EVERY, "CAP_NEW"]), "root": {"path": "r"}}
     config.write_text(json.dumps(asked))
     words = ["--root", "/r", command, "--bundle", str(config.parent), "the id"]
-    assert call(stub, *words) == words
+    assert call(recorder, *words) == words
     assert json.loads(config.read_text()) == {**asked, "process": process(bounding=ours())}
 
 
-def test_without_an_option_the_bundle_is_the_folder_it_is_called_in(stub: Path, tmp_path: Path) -> None:
+def test_without_an_option_the_bundle_is_the_folder_it_is_called_in(recorder: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"process": process(bounding=["CAP_NEW"])}))
-    call(stub, "create", "id")
+    call(recorder, "create", "id")
     assert json.loads((tmp_path / "config.json").read_text())["process"] == process(bounding=[])
 
 
 @pytest.mark.parametrize("words", [["--process"], ["-p"]])
-def test_a_process_in_a_container_is_trimmed_too(stub: Path, tmp_path: Path, words: list[str]) -> None:
+def test_a_process_in_a_container_is_trimmed_too(recorder: Path, tmp_path: Path, words: list[str]) -> None:
     path = tmp_path / "process.json"
     path.write_text(json.dumps(process(bounding=[*EVERY, "CAP_NEW"])))
-    call(stub, "exec", *words, str(path), "id")
+    call(recorder, "exec", *words, str(path), "id")
     assert json.loads(path.read_text()) == process(bounding=ours())
 
 
-def test_a_process_that_is_given_by_words_goes_through(stub: Path) -> None:
-    assert call(stub, "exec", "id", "ls", "-l") == ["exec", "id", "ls", "-l"]
+def test_a_process_that_is_given_by_words_goes_through(recorder: Path) -> None:
+    assert call(recorder, "exec", "id", "ls", "-l") == ["exec", "id", "ls", "-l"]
 
 
 def test_a_machine_with_every_capability_needs_no_other_runtime(tmp_path: Path) -> None:
@@ -193,11 +193,11 @@ def test_a_machine_with_fewer_gets_a_runtime_that_can_be_run(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("words", [["create", "id"], ["--root", "/r", "state", "id"], ["--version"]])
-def test_the_wrapper_hands_every_call_on(stub: Path, tmp_path: Path, words: list[str]) -> None:
+def test_the_wrapper_hands_every_call_on(recorder: Path, tmp_path: Path, words: list[str]) -> None:
     runtime_flags(tmp_path, STATUS.format(0))
     wrapper = tmp_path / "runc-within-bounds.sh"
     lines = wrapper.read_text().splitlines()
     found = lines[-1].split()[1]
-    wrapper.write_text(wrapper.read_text().replace(found, str(stub)))
+    wrapper.write_text(wrapper.read_text().replace(found, str(recorder)))
     done = subprocess.run([str(wrapper), *words], capture_output=True, text=True, cwd=tmp_path, timeout=20)
     assert (done.returncode, done.stdout.splitlines()) == (7, words)

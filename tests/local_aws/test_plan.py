@@ -286,7 +286,7 @@ def test_pauses_between_tries_grow_to_a_minute() -> None:
     assert [retry_delay(count) for count in (1, 2, 3, 4, 5, 20)] == [0, 0, 1, 2, 4, 60]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     desired=st.integers(1, 4),
     minimum=st.sampled_from([0, 50, 100]),
@@ -314,14 +314,17 @@ def test_whatever_happens_enough_keep_serving_and_nothing_is_called_done_that_is
     world.deploy("d2", "app:2")
     accidents = 0
     completed: list[float] = []
+    bad = not behaviour.healthy or (behaviour.exits_after or 99) <= behaviour.boot
 
     def watch(now: World) -> None:
         if accidents == 0:
-            old_or_new = [task for task in now.ready if task.task_definition == "app:1"]
-            if behaviour.exits_after is None and behaviour.healthy:
+            # A version that was healthy for a while and ends then has taken the traffic: nobody can promise
+            # that the old one still serves.
+            old = [task for task in now.ready if task.task_definition == "app:1"]
+            if bad:
+                assert len(old) >= min(now.fewest(), desired) or minimum < 100
+            elif behaviour.exits_after is None:
                 assert len(now.ready) >= now.fewest()
-            else:
-                assert len(old_or_new) >= min(now.fewest(), desired) or minimum < 100
         primary = now.service.primary
         if primary.id == "d2" and primary.rollout is RolloutState.COMPLETED and not completed:
             completed.append(now.now)
@@ -342,7 +345,6 @@ def test_whatever_happens_enough_keep_serving_and_nothing_is_called_done_that_is
     if fewest >= most:
         # Nothing may stop and nothing may start: AWS is stuck here as well, but says nothing.
         return
-    bad = not behaviour.healthy or (behaviour.exits_after or 99) <= behaviour.boot
     if bad:
         assert ("d2", "COMPLETED") not in states(world)
         if minimum == 100:

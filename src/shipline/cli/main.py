@@ -18,6 +18,10 @@ VERBS = {
     "coordinator": ("shipline.cli.coordinator:coordinator", "Start the coordinator alone."),
     "runner": ("shipline.cli.runner:runner", "Run jobs for a coordinator or a GitLab."),
     "local-aws": ("shipline.cli.local_aws:local_aws", "Start the local ECS and ECR endpoint alone."),
+    "lint": ("shipline.cli.lint:lint", "Check a .gitlab-ci.yml: every error at once."),
+    "list": ("shipline.cli.list:list_", "Say which jobs a push would get, and why."),
+    "graph": ("shipline.cli.graph:graph", "Draw stages and needs: text, SVG, Mermaid."),
+    "explain": ("shipline.cli.explain:explain", "Say where each value of a job comes from."),
     "demo": ("shipline.cli.demo:demo", "Push an app three times and watch it ship."),
     "host": ("shipline.cli.host:host", "Prepare this machine: engine and images."),
 }

@@ -11,7 +11,7 @@ from shipline.compiler.configuration import Configuration, read_configuration
 from shipline.compiler.create import create
 from shipline.compiler.decisions import Decision
 from shipline.compiler.extends import resolve_extends
-from shipline.compiler.facts import PushFacts
+from shipline.compiler.facts import PushFacts, RuleError
 from shipline.compiler.includes import load_all
 from shipline.compiler.instances import Instance, expand_parallel
 from shipline.compiler.limits import DEFAULT_LIMITS, Limits
@@ -19,7 +19,7 @@ from shipline.compiler.needs import check_graph
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problem, Problems
 from shipline.compiler.references import resolve_references
-from shipline.compiler.sources import Sources
+from shipline.compiler.sources import SourceError, Sources, reference_not_found
 from shipline.model.definition import PipelineDefinition
 
 
@@ -35,6 +35,8 @@ class Compiled:
     filtered: bool = False
     merged: Node | None = None
     decisions: tuple[Decision, ...] = ()
+    # The file is right; errors, if there are any, are of this pipeline only.
+    valid: bool = False
 
 
 def compile_pipeline(
@@ -49,6 +51,7 @@ def compile_pipeline(
     """Compile the file `path` with content `text`. `sources` gives the files that it includes, `inputs` are
     for its own `spec:inputs`. Never raises for anything that a user wrote."""
     problems = Problems()
+    facts = _with_lookups(facts, sources)
     root = load_all(path, text, facts, sources, limits, inputs or {}, problems)
     if root is None:
         return Compiled(errors=problems.in_order())
@@ -60,7 +63,7 @@ def compile_pipeline(
     _check_graph(configuration, instances, problems)
     if problems.found:
         return Compiled(errors=problems.in_order(), warnings=configuration.warnings, merged=root)
-    created = create(configuration, instances, _remembering(facts), limits)
+    created = create(configuration, instances, facts, limits)
     return Compiled(
         created.pipeline,
         created.errors,
@@ -68,6 +71,7 @@ def compile_pipeline(
         created.filtered,
         root,
         created.decisions,
+        valid=True,
     )
 
 
@@ -78,11 +82,22 @@ def _check_graph(configuration: Configuration, instances: tuple[Instance, ...], 
     check_graph(configuration.stages, instances, configuration.unreadable | faulty, problems)
 
 
-def _remembering(facts: PushFacts) -> PushFacts:
-    """What the rules of many jobs ask for is looked up once."""
+def _with_lookups(facts: PushFacts, sources: Sources) -> PushFacts:
+    """What the rules of many jobs ask for is looked up once; files of other projects come from `sources`."""
+
+    def tracked_in(project: str, ref: str | None) -> frozenset[str]:
+        try:
+            return sources.project(project, ref).tracked()
+        except SourceError as error:
+            if ref is not None and error.message == reference_not_found(project, ref).message:
+                text = f"rules:exists:ref `{ref}` is not a valid ref in project `{project}`"
+            else:
+                text = f"rules:exists:project `{project}` not found or access denied"
+            raise RuleError(text) from error
+
     return replace(
         facts,
         tracked_paths=cache(facts.tracked_paths),
-        tracked_in=cache(facts.tracked_in),
         changed_since=cache(facts.changed_since),
+        tracked_in=cache(tracked_in),
     )

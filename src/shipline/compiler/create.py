@@ -97,6 +97,7 @@ class _Creator:
         job = (
             replace(definition, variables=variables) if variables is not definition.variables else definition
         )
+        job = self._tags(job)
         if draft.rules is not None:
             try:
                 rule = first_match(draft.rules, self.visible.job(job), self.facts)
@@ -110,6 +111,14 @@ class _Creator:
         decision = self._by_only(instance, job)
         self.decisions.append(decision)
         return job if decision.included else None
+
+    def _tags(self, job: JobDefinition) -> JobDefinition:
+        """Tags with their variables; unknown ones stay as text, and those of rules are not seen."""
+        if not any("$" in tag or "%" in tag for tag in job.tags):
+            return job
+        values = self.visible.job(job)
+        tags = dict.fromkeys(expand(tag, values.get, keep_unknown=True) for tag in job.tags)
+        return replace(job, tags=tuple(tags))
 
     def _inherited(self, taken: bool | tuple[str, ...], own: tuple[Variable, ...]) -> tuple[Variable, ...]:
         if taken is False or not self.variables:
@@ -162,9 +171,7 @@ class _Creator:
         order = {stage: position for position, stage in enumerate(stages)}
         used = {job.stage for job in chosen}
         present = {job.name for job in chosen}
-        jobs = [
-            _finished(job, present, self.visible) for job in sorted(chosen, key=lambda job: order[job.stage])
-        ]
+        jobs = [_without_absent(job, present) for job in sorted(chosen, key=lambda job: order[job.stage])]
         return PipelineDefinition(
             tuple(stage for stage in stages if stage in used),
             tuple(jobs),
@@ -199,11 +206,8 @@ def _by_rule(job: JobDefinition, rule: Rule, explicit: bool | None) -> JobDefini
     return replace(job, **changes) if changes else job
 
 
-def _finished(job: JobDefinition, present: set[str], visible: Visible) -> JobDefinition:
-    """Without needs of jobs that are absent, and with what the server expands itself."""
-    changes: dict[str, Any] = {}
-    if job.needs is not None and any(need.job not in present for need in job.needs):
-        changes["needs"] = tuple(need for need in job.needs if need.job in present)
-    if job.dependencies is not None and any(name not in present for name in job.dependencies):
-        changes["dependencies"] = tuple(name for name in job.dependencies if name in present)
-    return replace(job, **changes) if changes else job
+def _without_absent(job: JobDefinition, present: set[str]) -> JobDefinition:
+    """Optional needs of jobs that are not in the pipeline fall away."""
+    if job.needs is None or all(need.job in present for need in job.needs):
+        return job
+    return replace(job, needs=tuple(need for need in job.needs if need.job in present))

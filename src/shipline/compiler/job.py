@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from shipline.compiler.defaults import Defaults, inherited
@@ -22,7 +22,7 @@ from shipline.compiler.keywords.trigger import read_trigger
 from shipline.compiler.keywords.variables import read_variables
 from shipline.compiler.nodes import Node
 from shipline.compiler.rules import Rule, read_rules
-from shipline.model.definition import JobDefinition, When
+from shipline.model.definition import Artifacts, JobDefinition, Pages, When
 
 COMMON_KEYS = (
     "extends", "stage", "only", "except", "rules", "variables", "inherit", "allow_failure", "when", "needs",
@@ -80,9 +80,10 @@ def read_job(name: str, node: Node, reader: Reader, defaults: Defaults) -> Draft
     needs = _read(
         fields, "needs", lambda item, at: read_needs(reader, item, at, OF_JOB if runs else OF_TRIGGER)
     )
+    stage = _read(fields, "stage", reader.text)
     values: dict[str, Any] = {
         "name": name,
-        "stage": _read(fields, "stage", reader.text) or "test",
+        "stage": "test" if stage is None else stage,
         "script": (),
         "variables": read_variables(reader, fields.given("variables"), f"{path}:variables"),
         "when": when,
@@ -99,6 +100,7 @@ def read_job(name: str, node: Node, reader: Reader, defaults: Defaults) -> Draft
     if runs:
         dependencies = _dependencies(fields, needs)
         values.update(_of_script(name, fields, reader))
+        values["artifacts"] = _with_site(values.get("artifacts"), values["pages"])
     else:
         trigger = _read(fields, "trigger", lambda item, at: read_trigger(reader, item, at))
         values["trigger"] = trigger
@@ -147,6 +149,14 @@ def _of_script(name: str, fields: Fields, reader: Reader) -> Mapping[str, Any]:
         if dast is not None
         else {},
     }
+
+
+def _with_site(artifacts: Artifacts | None, pages: Pages | None) -> Artifacts | None:
+    """A site is published from the job's artifacts."""
+    if pages is None or (artifacts is not None and pages.publish in artifacts.paths):
+        return artifacts
+    whole = artifacts or Artifacts()
+    return replace(whole, paths=(*whole.paths, pages.publish))
 
 
 def _no_other_conditions(fields: Fields) -> None:

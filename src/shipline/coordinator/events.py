@@ -8,6 +8,29 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Look, then wait for `changed`, then look again: what happens while looking is not missed."""
+
+    stopping: asyncio.Event
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def changed(self, seconds: float) -> bool:
+        """True when something was told since the watch began, or since this said so last, or when we are
+        stopping; False after `seconds`."""
+        if self.stopping.is_set():
+            return True
+        try:
+            await asyncio.wait_for(self.woken.wait(), seconds)
+        except TimeoutError:
+            return False
+        self.woken.clear()
+        return True
 
 
 class Events:
@@ -34,7 +57,7 @@ class Events:
         for topic in topics:
             if topic == "queue":
                 self._queue += 1
-            for event in self._waiting.pop(topic, ()):
+            for event in self._waiting.get(topic, ()):
                 event.set()
 
     def stop(self) -> None:
@@ -44,23 +67,21 @@ class Events:
             for event in events:
                 event.set()
 
-    async def wait(self, topics: tuple[str, ...], seconds: float) -> bool:
-        """True when one of `topics` was told, or we are stopping; False after `seconds`."""
-        if self.stopping.is_set():
-            return True
-        event = asyncio.Event()
+    @contextmanager
+    def watch(self, *topics: str) -> Iterator[Watch]:
+        """Hears of `topics` from now until the end of the body."""
+        watch = Watch(self.stopping)
         for topic in topics:
-            self._waiting[topic].add(event)
+            self._waiting[topic].add(watch.woken)
         try:
-            await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            return False
-        else:
-            return True
+            yield watch
         finally:
             for topic in topics:
-                waiting = self._waiting.get(topic)
-                if waiting is not None:
-                    waiting.discard(event)
-                    if not waiting:
-                        del self._waiting[topic]
+                self._waiting[topic].discard(watch.woken)
+                if not self._waiting[topic]:
+                    del self._waiting[topic]
+
+    async def wait(self, topics: tuple[str, ...], seconds: float) -> bool:
+        """True when one of `topics` was told, or we are stopping; False after `seconds`."""
+        with self.watch(*topics) as watch:
+            return await watch.changed(seconds)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from shipline.coordinator.abilities import without_effect
 from shipline.model.definition import Artifacts, Image, JobDefinition, Service
 from shipline.model.variable import SettingsVariable, Variable, last_wins
 from shipline.protocols import runner_api as api
@@ -40,9 +42,12 @@ class JobFacts:
     predefined: tuple[Variable, ...]
     settings: tuple[SettingsVariable, ...]
     started_at: str
+    user_id: int | None
+    user_login: str
     user_name: str
     runner_id: int
     runner_description: str
+    runner_tags: tuple[str, ...]
     dependencies: tuple[api.JobDependency, ...] = ()
     dotenv: tuple[Variable, ...] = ()
 
@@ -54,13 +59,15 @@ def withheld(settings: Iterable[SettingsVariable], protected: bool) -> list[str]
 
 def notices(facts: JobFacts) -> list[str]:
     """Lines that stand before the job's log."""
-    names = withheld(facts.settings, facts.protected)
-    if not names:
-        return []
-    which = f"{facts.ref_type} {facts.ref}"
-    return [
-        f"Protected variables are not available here, because {which} is not protected: {', '.join(names)}"
-    ]
+    lines = []
+    if names := withheld(facts.settings, facts.protected):
+        which = f"{facts.ref_type} {facts.ref}"
+        lines.append(
+            f"Protected variables are not available here, because {which} is not protected: {', '.join(names)}"
+        )
+    if undone := without_effect(facts.definition):
+        lines.append(undone)
+    return lines
 
 
 def payload(facts: JobFacts) -> api.JobPayload:
@@ -77,6 +84,7 @@ def payload(facts: JobFacts) -> api.JobPayload:
             project_id=facts.project_id,
             project_name=facts.project_path.rpartition("/")[2],
             project_full_path=facts.project_path,
+            user_id=facts.user_id,
         ),
         git_info=_git(facts),
         runner_info=api.RunnerInfo(timeout=facts.timeout),
@@ -120,21 +128,24 @@ def _job_variables(facts: JobFacts) -> tuple[Variable, ...]:
     plain = {
         "CI_JOB_ID": str(facts.id),
         "CI_JOB_NAME": job.name,
-        "CI_JOB_GROUP_NAME": job.name,
+        "CI_JOB_GROUP_NAME": job.group or job.name,
         "CI_JOB_STAGE": job.stage,
         "CI_JOB_URL": f"{project}/-/jobs/{facts.id}",
         "CI_JOB_STARTED_AT": facts.started_at,
         "CI_JOB_TIMEOUT": str(facts.timeout),
-        "CI_NODE_TOTAL": "1",
+        "CI_NODE_TOTAL": str(job.node_total or 1),
         "CI_PIPELINE_ID": str(facts.pipeline_id),
         "CI_PIPELINE_IID": str(facts.pipeline_iid),
         "CI_PIPELINE_URL": f"{project}/-/pipelines/{facts.pipeline_id}",
         "CI_RUNNER_ID": str(facts.runner_id),
         "CI_RUNNER_DESCRIPTION": facts.runner_description,
-        "CI_RUNNER_TAGS": "[]",
-        "GITLAB_USER_LOGIN": facts.user_name,
+        "CI_RUNNER_TAGS": json.dumps(list(facts.runner_tags)),
+        "GITLAB_USER_ID": str(facts.user_id or ""),
+        "GITLAB_USER_LOGIN": facts.user_login,
         "GITLAB_USER_NAME": facts.user_name,
     }
+    if job.node_index is not None:
+        plain["CI_NODE_INDEX"] = str(job.node_index)
     if facts.registries:
         plain["CI_REGISTRY_USER"] = JOB_USER
     made = [Variable(key, value, raw=True) for key, value in plain.items()]

@@ -13,6 +13,7 @@ from django.utils import timezone
 from pydantic import TypeAdapter
 
 from shipline.compiler import (
+    CommitFacts,
     Compiled,
     Problem,
     ProjectFacts,
@@ -21,6 +22,7 @@ from shipline.compiler import (
     compile_pipeline,
     predefined_variables,
 )
+from shipline.coordinator.abilities import missing
 from shipline.coordinator.models import Job, Pipeline, Project
 from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
@@ -68,8 +70,27 @@ def create_pipeline(project: Project, update: RefUpdate, user: User | None, sour
     """Compile the pushed commit's configuration and start what it says."""
     repositories = services().repositories
     commit = repositories.commit(project.pk, update.after, update.before)
+    if commit is None:
+        return Created(None, why_not="it points at no commit")
+    update = replace(update, after=commit.sha)
     if any(mark in commit.message.lower() for mark in SKIP_MARKS):
         return Created(None, why_not="the commit message says [skip ci]")
+    push = push_facts(project, update, commit, source)
+    compiled = _compile(project, update.after, push, user)
+    if compiled.filtered:
+        return Created(None, why_not=compiled.errors[0].message)
+    title = commit.message.partition("\n")[0][:255]
+    with transaction.atomic():
+        pipeline = _store(project, update, push, compiled, user, title)
+        repositories.keep_for_pipeline(project.pk, pipeline.pk, update.after)
+        advance_pipeline(pipeline.pk)
+    pipeline.refresh_from_db()
+    return Created(pipeline, compiled.errors)
+
+
+def push_facts(project: Project, update: RefUpdate, commit: CommitFacts, source: str) -> PushFacts:
+    """What a pipeline for this update is compiled with."""
+    repositories = services().repositories
     protected = update.ref_type == "branch" and project.protects(update.ref)
     push = PushFacts(
         ref=update.ref,
@@ -84,15 +105,7 @@ def create_pipeline(project: Project, update: RefUpdate, user: User | None, sour
         project_path=project.path_with_namespace,
     )
     predefined = predefined_variables(server_facts(), project_facts(project), commit, push)
-    compiled = _compile(project, update.after, replace(push, predefined=predefined), user)
-    if compiled.filtered:
-        return Created(None, why_not=compiled.errors[0].message)
-    title = commit.message.partition("\n")[0][:255]
-    pipeline = _store(project, update, push, compiled, predefined, user, title)
-    repositories.keep_for_pipeline(project.pk, pipeline.pk, update.after)
-    advance_pipeline(pipeline.pk)
-    pipeline.refresh_from_db()
-    return Created(pipeline, compiled.errors)
+    return replace(push, predefined=predefined)
 
 
 def server_facts() -> ServerFacts:
@@ -124,35 +137,33 @@ def _store(
     update: RefUpdate,
     push: PushFacts,
     compiled: Compiled,
-    predefined: tuple[Variable, ...],
     user: User | None,
     title: str,
 ) -> Pipeline:
     definition = compiled.pipeline
     now = timezone.now()
-    with transaction.atomic():
-        newest = Pipeline.objects.filter(project=project).aggregate(newest=Max("iid"))["newest"] or 0
-        pipeline = Pipeline.objects.create(
-            project=project,
-            iid=newest + 1,
-            ref=update.ref,
-            ref_type=update.ref_type,
-            sha=update.after,
-            before_sha=update.before,
-            source=push.source,
-            status=PipelineStatus.CREATED if definition else PipelineStatus.FAILED,
-            name=(definition.name if definition else "") or "",
-            title=title,
-            protected=push.protected,
-            stages=list(definition.stages) if definition else [],
-            predefined=_VARIABLES.dump_python(predefined, mode="json"),
-            errors=[asdict(problem) for problem in compiled.errors],
-            user=user,
-            finished_at=None if definition else now,
-        )
-        if definition:
-            order = {stage: position for position, stage in enumerate(definition.stages)}
-            Job.objects.bulk_create(_row(project, pipeline, job, order[job.stage]) for job in definition.jobs)
+    newest = Pipeline.objects.filter(project=project).aggregate(newest=Max("iid"))["newest"] or 0
+    pipeline = Pipeline.objects.create(
+        project=project,
+        iid=newest + 1,
+        ref=update.ref,
+        ref_type=update.ref_type,
+        sha=update.after,
+        before_sha=update.before,
+        source=push.source,
+        status=PipelineStatus.CREATED if definition else PipelineStatus.FAILED,
+        name=(definition.name if definition else "") or "",
+        title=title,
+        protected=push.protected,
+        stages=list(definition.stages) if definition else [],
+        predefined=_VARIABLES.dump_python(push.predefined, mode="json"),
+        errors=[asdict(problem) for problem in compiled.errors],
+        user=user,
+        finished_at=None if definition else now,
+    )
+    if definition:
+        order = {stage: position for position, stage in enumerate(definition.stages)}
+        Job.objects.bulk_create(_row(project, pipeline, job, order[job.stage]) for job in definition.jobs)
     return pipeline
 
 
@@ -202,11 +213,27 @@ def _job_state(job: Job) -> JobState:
     )
 
 
+def tell(*topics: str) -> None:
+    """Wake who waits for these, once what has changed can be seen."""
+    transaction.on_commit(lambda: services().events.tell(*topics))
+
+
+def lock(job: Job) -> Job:
+    """The job as it is now; nobody else changes it until the transaction ends. Whoever changes a status looks
+    at the job through this first: what a request has read before may be over."""
+    rows = Job.objects.select_for_update(of=("self",)).select_related("project", "pipeline", "runner")
+    return rows.get(pk=job.pk)
+
+
 def advance_pipeline(pipeline_id: int) -> None:
-    """Carry out all that follows from where the pipeline stands, and wake who waits for it."""
+    """Carry out all that follows from where the pipeline stands, and wake who waits for it.
+
+    Call it in the transaction that has changed something of the pipeline: a change whose consequences a crash
+    has taken away would leave the pipeline standing still.
+    """
     topics = {f"pipeline:{pipeline_id}"}
     with transaction.atomic():
-        pipeline = Pipeline.objects.get(pk=pipeline_id)
+        pipeline = Pipeline.objects.select_for_update().get(pk=pipeline_id)
         if pipeline.errors:
             return
         jobs = {job.pk: job for job in Job.objects.filter(pipeline=pipeline).order_by("stage_index", "id")}
@@ -215,18 +242,26 @@ def advance_pipeline(pipeline_id: int) -> None:
                 if isinstance(step, Change):
                     change_status(jobs[step.job], step.status, step.reason)
                     _schedule(jobs[step.job], step)
+                    refuse_what_cannot_run(jobs[step.job])
                     topics |= {f"job:{step.job}"} | ({"queue"} if step.status is JobStatus.PENDING else set())
                 else:
                     fresh = new_attempt(jobs[step.job])
                     jobs[fresh.pk] = fresh
         update_status(pipeline, jobs.values())
-    services().events.tell(*topics)
+        tell(*topics)
 
 
 def _schedule(job: Job, step: Change) -> None:
     if step.status is JobStatus.SCHEDULED and step.scheduled_at is not None:
         job.scheduled_at = datetime.fromtimestamp(step.scheduled_at, UTC)
         job.save(update_fields=["scheduled_at"])
+
+
+def refuse_what_cannot_run(job: Job) -> None:
+    """A pending job that asks for what is not there yet fails with that reason, before a runner has it."""
+    if job.status == JobStatus.PENDING and (reason := missing(definition_of(job))):
+        job.notices = [reason]
+        change_status(job, JobStatus.FAILED, reason, failure_reason="runner_unsupported")
 
 
 def change_status(job: Job, status: JobStatus, reason: str = "", **fields: Any) -> None:
@@ -280,39 +315,57 @@ def update_status(pipeline: Pipeline, jobs: Iterable[Job]) -> None:
 def cancel_pipeline(pipeline: Pipeline) -> None:
     """Stop what runs, and start nothing more."""
     with transaction.atomic():
-        for job in Job.objects.filter(pipeline=pipeline, retried=False).exclude(status__in=list(FINISHED)):
-            cancel_job(job)
-    advance_pipeline(pipeline.pk)
+        jobs = Job.objects.select_related("runner").filter(pipeline=pipeline, retried=False)
+        for job in jobs.exclude(status__in=list(FINISHED)):
+            _cancel(job)
+        advance_pipeline(pipeline.pk)
 
 
 def cancel_job(job: Job) -> None:
     """A running job is told so at its runner's next word, and runs its after_script if the runner can."""
+    with transaction.atomic():
+        _cancel(lock(job))
+        advance_pipeline(job.pipeline_id)
+
+
+def _cancel(job: Job) -> None:
     if job.status == JobStatus.CANCELING:
         return
-    if job.status == JobStatus.RUNNING:
-        graceful = bool((job.runner.info if job.runner else {}).get("features", {}).get("cancel_gracefully"))
-        change_status(job, JobStatus.CANCELING if graceful else JobStatus.CANCELED, "somebody cancelled it")
-    else:
-        change_status(job, JobStatus.CANCELED, "somebody cancelled it")
+    info = job.runner.info if job.runner else {}
+    graceful = job.status == JobStatus.RUNNING and info.get("features", {}).get("cancel_gracefully")
+    change_status(job, JobStatus.CANCELING if graceful else JobStatus.CANCELED, "somebody cancelled it")
+    tell(f"job:{job.pk}")
 
 
 def retry_job(job: Job) -> Job:
     """A finished job once more; jobs that were skipped because of it get their chance too."""
     with transaction.atomic():
+        job = lock(job)
         if job.retried or JobStatus(job.status) not in FINISHED - {JobStatus.SKIPPED}:
             raise RefusedChange(f"Job {job.pk} is {job.status}; it cannot be retried.")
         fresh = new_attempt(job)
         for skipped in Job.objects.filter(pipeline=job.pipeline, retried=False, status=JobStatus.SKIPPED):
             change_status(skipped, JobStatus.CREATED, f"{job.name} is retried", finished_at=None)
-    advance_pipeline(job.pipeline_id)
+        advance_pipeline(job.pipeline_id)
     fresh.refresh_from_db()
     return fresh
 
 
+def retry_pipeline(pipeline: Pipeline) -> None:
+    """Every job that failed or was cancelled once more."""
+    with transaction.atomic():
+        over = Job.objects.filter(pipeline=pipeline, retried=False)
+        for job in over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)):
+            retry_job(job)
+
+
 def play_job(job: Job) -> None:
     """Start a manual job."""
-    if job.status != JobStatus.MANUAL:
-        raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
-    change_status(job, JobStatus.PENDING, "somebody started it")
-    services().events.tell("queue", f"job:{job.pk}")
-    advance_pipeline(job.pipeline_id)
+    with transaction.atomic():
+        job = lock(job)
+        if job.status != JobStatus.MANUAL:
+            raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
+        change_status(job, JobStatus.PENDING, "somebody started it")
+        refuse_what_cannot_run(job)
+        advance_pipeline(job.pipeline_id)
+        tell("queue", f"job:{job.pk}")

@@ -12,6 +12,7 @@ from shipline.errors import ShiplineError
 from shipline.model.variable import SettingsVariable, Variable
 
 PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+PATH_LIMIT = 255
 RESERVED_ENDINGS = (".git", ".atom", ".")
 RESERVED_NAMES = frozenset({"api", "jwt", "users", "static", "-", "admin", "v2"})
 
@@ -21,7 +22,13 @@ class InvalidProject(ShiplineError):
 
 
 def create_project(
-    namespace: str, path: str, *, name: str = "", visibility: str = "private", default_branch: str = "main"
+    namespace: str,
+    path: str,
+    *,
+    name: str = "",
+    description: str = "",
+    visibility: str = "private",
+    default_branch: str = "main",
 ) -> Project:
     """A project with an empty repository. Raises InvalidProject, with GitLab's words."""
     parts = [*namespace.split("/"), path] if namespace else [path]
@@ -32,12 +39,17 @@ def create_project(
     if visibility not in ("private", "internal", "public"):
         raise InvalidProject("visibility is not included in the list")
     full = "/".join(parts)
+    if len(full) > PATH_LIMIT:
+        raise InvalidProject(f"path is too long (maximum is {PATH_LIMIT} characters)")
+    if not services().repositories.is_branch_name(default_branch):
+        raise InvalidProject("default_branch is not a name that a branch can have")
     with transaction.atomic():
         if Project.objects.filter(path_with_namespace__iexact=full).exists():
             raise InvalidProject("path has already been taken")
         project = Project.objects.create(
             path_with_namespace=full,
             name=name or path,
+            description=description,
             visibility=visibility,
             default_branch=default_branch,
         )

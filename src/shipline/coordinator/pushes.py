@@ -42,11 +42,12 @@ def check(
     user = User.objects.filter(pk=user_id).first()
     level = access.level(user, project)
     lines = []
+    protected = project.protected_among(kind[1] for update in updates if (kind := update.ref()))
     for update in updates:
         kind = update.ref()
         if kind is None:
             lines.append(f"GitLab: {update.name} is neither a branch nor a tag; only those can be pushed.")
-        elif kind[0] == "branch" and project.protects(kind[1]):
+        elif kind[0] == "branch" and kind[1] in protected:
             lines += _protected(project, kind[1], update, level, environment)
     return lines
 

@@ -41,6 +41,9 @@ class Repositories:
         ):
             self._run(path, ["config", key, value])
 
+    def is_branch_name(self, name: str) -> bool:
+        return self._run(None, ["check-ref-format", "--branch", name], check=False).returncode == 0
+
     def file(self, project_id: int, sha: str, path: str) -> bytes | None:
         """A file's content at a commit, or None when it is not there (or no file)."""
         name = f"{sha}:{path.lstrip('/')}"
@@ -76,12 +79,14 @@ class Repositories:
             return None
         return frozenset(part.decode(errors="replace") for part in listed.stdout.split(b"\0") if part)
 
-    def commit(self, project_id: int, sha: str, before: str) -> CommitFacts:
-        shown = self._run(
-            self.path(project_id), ["show", "-s", "--format=%an <%ae>%n%cI%n%B", f"{sha}^{{commit}}"]
-        )
-        author, timestamp, message = shown.stdout.decode(errors="replace").split("\n", 2)
-        return CommitFacts(sha, before, message.rstrip("\n"), author, timestamp)
+    def commit(self, project_id: int, sha: str, before: str) -> CommitFacts | None:
+        """The commit that `sha` is or, if it is a tag, points at; None when that is no commit."""
+        words = ["show", "-s", "--format=%H%n%an <%ae>%n%cI%n%B", f"{sha}^{{commit}}"]
+        shown = self._run(self.path(project_id), words, check=False)
+        if shown.returncode:
+            return None
+        found, author, timestamp, message = shown.stdout.decode(errors="replace").split("\n", 3)
+        return CommitFacts(found, before, message.rstrip("\n"), author, timestamp)
 
     def keep_for_pipeline(self, project_id: int, pipeline_id: int, sha: str) -> None:
         """A ref of the pipeline's own: its commit can be fetched whatever becomes of the branch."""

@@ -36,6 +36,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     from django.core.handlers.asgi import ASGIHandler
 
     from shipline.coordinator.events import Events
+    from shipline.coordinator.http.bodies import limiting_bodies
     from shipline.coordinator.repositories import Repositories
     from shipline.coordinator.services import Services, install
 
@@ -44,7 +45,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
     install(Services(data, config, events, repositories, pool))
     options = uvicorn.Config(
-        keeping_slashes(ASGIHandler()),
+        limiting_bodies(keeping_slashes(ASGIHandler())),
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -26,6 +26,9 @@ def configure(data: DataFolder, config: Config) -> None:
     for name in ("repositories", "traces", "artifacts", "uploads"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
+    for left in (folder / "uploads").iterdir():
+        # Of the life before this one; nobody sends the rest.
+        left.unlink()
     never_change = {name: getattr(fixed, name) for name in dir(fixed) if name.isupper()}
     depends = {
         "SECRET_KEY": _secret(folder / "secret-key"),

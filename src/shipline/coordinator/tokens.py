@@ -10,6 +10,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.auth.models import User
 
     from shipline.coordinator.models import Job, Runner
@@ -27,11 +29,15 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
 
 
-def create_personal_access_token(user: User, name: str, scopes: list[str]) -> str:
+def create_personal_access_token(
+    user: User, name: str, scopes: list[str], expires_at: datetime | None = None
+) -> str:
     from shipline.coordinator.models import PersonalAccessToken
 
     token = fresh(PERSONAL)
-    PersonalAccessToken.objects.create(user=user, name=name, scopes=scopes, token_hash=digest(token))
+    PersonalAccessToken.objects.create(
+        user=user, name=name, scopes=scopes, token_hash=digest(token), expires_at=expires_at
+    )
     return token
 
 

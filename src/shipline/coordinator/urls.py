@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from shipline.coordinator.http import git, hooks, registry_tokens, rest_v4, runner_api
-from shipline.coordinator.web import live, views
+from shipline.coordinator.http import git, hooks, registry_tokens, runner_api
+from shipline.coordinator.http.rest import api as rest
+from shipline.coordinator.web import actions, live, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.projects),
     path("users/sign_in", views.sign_in),
     path("users/sign_out", views.sign_out),
     path("static/<str:name>", views.static),
+    # What a browser asks for when it shows a file that is no page.
+    path("favicon.ico", views.static, {"name": "mark.svg"}),
     path("-/readiness", views.readiness),
     path("-/internal/hooks/<str:name>", hooks.hook),
     path("jwt/auth", registry_tokens.auth),
@@ -24,16 +27,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v4/jobs/<int:job_id>/trace", runner_api.trace),
     path("api/v4/jobs/<int:job_id>/artifacts", runner_api.artifacts),
     path("api/v4/job", runner_api.current_job),
-    path("api/v4/", rest_v4.api.urls),
-    re_path(r"^api/", rest_v4.unknown),
+    path("api/v4/", rest.api.urls),
+    re_path(r"^api/", rest.unknown),
     re_path(r"^(?P<path>.+\.git/(?:info/refs|git-upload-pack|git-receive-pack))$", git.git),
     path("<path:project>/-/pipelines", views.pipelines),
     path("<path:project>/-/pipelines/<int:pipeline_id>", views.pipeline),
     path("<path:project>/-/pipelines/<int:pipeline_id>/live", live.pipeline),
-    path("<path:project>/-/pipelines/<int:pipeline_id>/body", views.pipeline_body),
+    path("<path:project>/-/pipelines/<int:pipeline_id>/cancel", actions.cancel_pipeline),
     path("<path:project>/-/jobs/<int:job_id>", views.job),
     path("<path:project>/-/jobs/<int:job_id>/live", live.job),
     path("<path:project>/-/jobs/<int:job_id>/raw", views.raw_log),
     path("<path:project>/-/jobs/<int:job_id>/artifacts", views.artifacts),
+    path("<path:project>/-/jobs/<int:job_id>/<str:action>", actions.job),
     path("<path:project>", views.project),
 ]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from shipline.compiler.fields import Reader
+from shipline.compiler.fields import Reader, plain
 from shipline.compiler.nodes import Node
 
 STEP_KINDS = ("script", "step", "func")
 STEP_KEYS = ("name", "env", "inputs", *STEP_KINDS)
+# Of each kind of place: the keys that it must have, and those that it may have.
+_STEP_PLACES = {
+    "git": (("url", "rev"), ("url", "rev", "dir", "file")),
+    "oci": (("registry", "repository", "tag"), ("registry", "repository", "tag", "dir", "file")),
+}
 
 
 def read_hooks(reader: Reader, node: Node, path: str) -> tuple[str, ...]:
@@ -26,8 +31,7 @@ def read_run(reader: Reader, node: Node, path: str) -> tuple[Any, ...]:
         return ()
     for position, step in enumerate(node.value):
         _check_step(reader, step, path, f"/{position}")
-    plain: list[Any] = node.plain()
-    return tuple(plain)
+    return tuple(plain(step) for step in node)
 
 
 def _check_step(reader: Reader, node: Node, path: str, at: str) -> None:
@@ -55,6 +59,13 @@ def _check_step(reader: Reader, node: Node, path: str, at: str) -> None:
 
 
 def _is_step(node: Node) -> bool:
-    if isinstance(node.value, dict):
-        return len(node.value) == 1 and set(node.value) <= {"git", "oci"}
-    return isinstance(node.value, str)
+    """A reference in one text, or where in a git repository or a registry the step lies."""
+    if not isinstance(node.value, dict):
+        return isinstance(node.value, str)
+    if len(node.value) != 1:
+        return False
+    ((kind, place),) = node.value.items()
+    required, known = _STEP_PLACES.get(kind, ((), ()))
+    return (
+        isinstance(place.value, dict) and bool(required) and set(required) <= set(place.value) <= set(known)
+    )

@@ -35,10 +35,12 @@ _PATH = re.compile(r"(?P<project>.+)\.git/(?P<rest>info/refs|git-upload-pack|git
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: a user, or a job (of `job_project`), or nobody."""
+    """Who calls: a user, or a job (of `job_project`), or nobody; `wrong`: somebody with a token that is not
+    valid."""
 
     user: User | None = None
     job_project: int | None = None
+    wrong: bool = False
 
     @property
     def known(self) -> bool:
@@ -60,7 +62,7 @@ async def git(request: HttpRequest, path: str) -> HttpResponseBase:
     caller = await in_database(_caller, request.headers.get("Authorization", ""))
     project, level = await in_database(_look_up, match["project"], caller)
     write = service == "git-receive-pack"
-    if project is None or (write and level < access.PUSH):
+    if caller.wrong or project is None or (write and level < access.PUSH):
         return _refused(caller, project is not None)
     environment = _environment(request, project, match["rest"], caller)
     token = ""
@@ -88,17 +90,24 @@ def _refused(caller: Caller, visible: bool) -> HttpResponse:
 
 
 def _caller(authorization: str) -> Caller:
-    kind, _, value = authorization.partition(" ")
-    if kind.lower() != "basic":
-        return Caller()
-    try:
-        username, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return Caller()
+    username, password = basic_credentials(authorization)
     if username == JOB_USER:
         job = tokens.job_of(password)
-        return Caller(job_project=job.project_id if job else None)
-    return Caller(user=tokens.user_of(password))
+        return Caller(job_project=job.project_id if job else None, wrong=job is None)
+    user = tokens.user_of(password)
+    return Caller(user=user, wrong=user is None and bool(authorization))
+
+
+def basic_credentials(authorization: str) -> tuple[str, str]:
+    """User name and password of an Authorization header; empty when it is not of that kind."""
+    kind, _, value = authorization.partition(" ")
+    if kind.lower() != "basic":
+        return "", ""
+    try:
+        username, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return "", ""
+    return username, password
 
 
 def _look_up(path: str, caller: Caller) -> tuple[Project | None, int]:
@@ -155,7 +164,14 @@ async def _backend(request: HttpRequest, environment: dict[str, str], token: str
         limit=HEADER_LIMIT,
     )
     feeding = asyncio.create_task(_feed(request, process))
-    status, headers = await _headers(process)
+    try:
+        status, headers = await _headers(process)
+    except BaseException:
+        # The caller has gone before git has said anything.
+        feeding.cancel()
+        if process.returncode is None:
+            process.kill()
+        raise
     response = StreamingHttpResponse(_body(process, feeding, token), status=status)
     for name, value in headers.items():
         response[name] = value

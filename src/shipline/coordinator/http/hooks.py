@@ -21,8 +21,13 @@ async def hook(request: HttpRequest, name: str) -> JsonResponse:
     if under_way is None or request.method != "POST":
         return JsonResponse({"message": "403 Forbidden"}, status=403)
     project, user = under_way
-    asked = json.loads(request.read(BODY_LIMIT))
-    updates = [pushes.Update(*update) for update in asked["updates"][:UPDATE_LIMIT]]
+    content = request.read(BODY_LIMIT + 1)
+    asked = json.loads(content) if len(content) <= BODY_LIMIT else None
+    if asked is None or len(asked["updates"]) > UPDATE_LIMIT:
+        # All of them or none: a ref that is not looked at is a ref that nothing protects.
+        lines = [f"GitLab: a push may hold at most {UPDATE_LIMIT} branches and tags; push them in parts."]
+        return JsonResponse({"allow": False, "lines": lines})
+    updates = [pushes.Update(*update) for update in asked["updates"]]
     if name == "pre-receive":
         lines = await in_database(pushes.check, project, user, updates, quarantine(asked["environment"]))
         return JsonResponse({"allow": not lines, "lines": lines})

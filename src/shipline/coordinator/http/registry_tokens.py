@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import secrets
 import time
 from functools import lru_cache
@@ -13,9 +11,11 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 
 from shipline.coordinator import access, tokens
+from shipline.coordinator.http.git import basic_credentials
 from shipline.coordinator.job_payload import JOB_USER
 from shipline.coordinator.models import Project
 from shipline.coordinator.services import services
@@ -36,14 +36,18 @@ if TYPE_CHECKING:
 MIRROR = "library/"
 
 
-def auth(request: HttpRequest) -> JsonResponse:
+@csrf_exempt
+def auth(request: HttpRequest) -> HttpResponse:
     """Answers a token for as much of what was asked as the caller may have. Wrong credentials: 401."""
+    if request.method not in ("GET", "HEAD"):
+        # containerd and BuildKit try OAuth's POST first; as GitLab does, 404 sends them to GET.
+        return JsonResponse({"message": "404 Not Found"}, status=404)
     config = services().config.registry
     if request.GET.get("service", "") != config.service:
         return JsonResponse({"errors": [{"code": "UNSUPPORTED", "message": "unknown service"}]}, status=400)
     scopes = parse_scopes(request.GET.getlist("scope"))
     header = request.headers.get("Authorization", "")
-    username, password = _basic(header)
+    username, password = basic_credentials(header)
     if not header:
         granted = tuple(_mirror(scope) for scope in scopes)
     elif username == ECR_USER and is_ecr_password(
@@ -69,17 +73,6 @@ def auth(request: HttpRequest) -> JsonResponse:
         certificate=certificate,
     )
     return JsonResponse({"token": token, "access_token": token, "expires_in": LIFETIME_SECONDS})
-
-
-def _basic(header: str) -> tuple[str, str]:
-    kind, _, value = header.partition(" ")
-    if kind.lower() != "basic":
-        return "", ""
-    try:
-        username, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return "", ""
-    return username, password
 
 
 def _only(scope: Scope, *allowed: str) -> Scope:

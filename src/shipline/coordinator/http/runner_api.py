@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,6 +15,7 @@ from typing import Any
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils import timezone
+from django.utils.http import content_disposition_header
 from django.views.decorators.csrf import csrf_exempt
 from pydantic import ValidationError
 
@@ -71,8 +73,8 @@ async def register(request: HttpRequest) -> HttpResponseBase:
     _only(request, "POST", "DELETE")
     if request.method == "POST":
         return message(410, "410 Gone - create a runner with POST /user/runners and use its glrt- token")
-    body = json.loads(_body(request) or b"{}")
-    runner = await in_database(tokens.runner_of, str(body.get("token", "")))
+    asked = api.VerifyRequest.model_validate_json(_body(request))
+    runner = await in_database(tokens.runner_of, asked.token)
     if runner is None:
         raise Refusal(403, "403 Forbidden")
     await in_database(runner.delete)
@@ -162,7 +164,8 @@ async def trace(request: HttpRequest, job_id: int) -> HttpResponseBase:
         response = HttpResponse("202", status=202, content_type="text/plain")
     except Refusal as refusal:
         if refusal.status != 416:
-            raise
+            known = await in_database(_known, job_id, _job_token(request))
+            return _with_status(message(refusal.status, refusal.message), known or job)
         size = job.trace_size
         response = message(416, refusal.message)
     response["Range"] = f"0-{size}"
@@ -200,7 +203,8 @@ async def artifacts(request: HttpRequest, job_id: int) -> HttpResponseBase:
         raise Refusal(413, "413 Request Entity Too Large")
     file_type = request.GET.get("artifact_type") or "archive"
     file_format = request.GET.get("artifact_format") or "zip"
-    upload = request.FILES.get("file")
+    # Reading the parts of a large body takes seconds: not on the loop, where everybody else waits.
+    upload = await in_database(lambda: request.FILES.get("file"))
     if (
         not isinstance(upload, TemporaryUploadedFile)
         or not _TYPE.fullmatch(file_type)
@@ -224,6 +228,7 @@ def _store(job: Job, upload: TemporaryUploadedFile, file_type: str, file_format:
                 digest.update(chunk)
                 kept.write(chunk)
             kept.flush()
+            os.fsync(kept.fileno())
             jobs.store_artifact(
                 job,
                 Path(kept.name),
@@ -240,7 +245,10 @@ def _store(job: Job, upload: TemporaryUploadedFile, file_type: str, file_format:
 
 async def _download(request: HttpRequest, job_id: int) -> HttpResponseBase:
     path = await in_database(_archive, job_id, _job_token(request))
-    return send_file(path, "application/zip", "artifacts.zip")
+    answer = await in_database(send_file, path, "application/zip", "artifacts.zip")
+    if answer is None:
+        raise Refusal(404, "404 Not Found")
+    return answer
 
 
 def _archive(job_id: int, token: str) -> Path:
@@ -254,17 +262,22 @@ def _archive(job_id: int, token: str) -> Path:
     return services().data.coordinator / "artifacts" / artifact.file
 
 
-def send_file(path: Path, content_type: str, name: str) -> StreamingHttpResponse:
-    """A file in pieces."""
+def send_file(path: Path, content_type: str, name: str) -> StreamingHttpResponse | None:
+    """A file in pieces, however large it is; None when it is not there (any more)."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return None
 
     async def pieces() -> AsyncIterator[bytes]:
-        with path.open("rb") as file:
-            while piece := await in_database(file.read, CHUNK):
-                yield piece
+        while piece := await in_database(file.read, CHUNK):
+            yield piece
 
+    # The response closes what it has taken over, also when nobody reads it to its end.
     response = StreamingHttpResponse(pieces(), content_type=content_type)
-    response["Content-Length"] = str(path.stat().st_size)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response._resource_closers.append(file.close)  # type: ignore[attr-defined]
+    response["Content-Length"] = str(os.fstat(file.fileno()).st_size)
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or ""
     return response
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from django.conf import settings
@@ -27,8 +28,12 @@ class Project(models.Model):
 
     def protects(self, ref: str) -> bool:
         """True for a protected branch; its name may hold `*`."""
-        names = self.protected_branches.values_list("name", flat=True)
-        return any(fnmatchcase(ref, name) for name in names)
+        return bool(self.protected_among([ref]))
+
+    def protected_among(self, refs: Iterable[str]) -> set[str]:
+        """Those of the branches that are protected; asks the database once."""
+        names = list(self.protected_branches.values_list("name", flat=True))
+        return {ref for ref in refs if any(fnmatchcase(ref, name) for name in names)}
 
 
 class Membership(models.Model):

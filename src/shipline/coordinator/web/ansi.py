@@ -28,9 +28,13 @@ class Style:
     italic: bool = False
     underline: bool = False
     dim: bool = False
+    inverse: bool = False
 
     def classes(self) -> str:
-        names = [self.foreground or "", f"b{self.background}" if self.background else ""]
+        front, ground = self.foreground, self.background
+        if self.inverse:
+            front, ground = ground or "black", front or "white"
+        names = [front or "", f"b{ground}" if ground else ""]
         names += [
             name
             for name, on in (
@@ -166,7 +170,8 @@ def _simple(style: Style, code: int) -> Style:
     if code == 0:
         return Style()
     flags = {1: ("bold", True), 2: ("dim", True), 3: ("italic", True), 4: ("underline", True),
-             23: ("italic", False), 24: ("underline", False)}  # fmt: skip
+             7: ("inverse", True), 23: ("italic", False), 24: ("underline", False),
+             27: ("inverse", False)}  # fmt: skip
     if code in flags:
         name, on = flags[code]
         return replace(style, **{name: on})  # type: ignore[arg-type]
@@ -203,6 +208,9 @@ def _extended(codes: list[int], position: int) -> tuple[str | None, int]:
 
 
 def _nearest(red: int, green: int, blue: int) -> str:
+    if max(red, green, blue) - min(red, green, blue) < 24:
+        shades = ((48, "black"), (144, "l-black"), (216, "white"), (256, "l-white"))
+        return next((name for limit, name in shades if red < limit), "l-white")
     bright = "l-" if max(red, green, blue) > 191 else ""
     limit = max(red, green, blue) // 2 if max(red, green, blue) > 50 else 255
     index = (red > limit) + 2 * (green > limit) + 4 * (blue > limit)

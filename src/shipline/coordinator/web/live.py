@@ -1,4 +1,4 @@
-"""Server-sent events: a job's log as it grows, a pipeline as its jobs change."""
+"""Server-sent events: a job's log as it grows, and the parts of a page that change."""
 
 from __future__ import annotations
 
@@ -7,28 +7,41 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.template.loader import render_to_string
 
 from shipline.coordinator import jobs
+from shipline.coordinator.events import Watch
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.services import in_database, services
-from shipline.coordinator.web import views
+from shipline.coordinator.web import facts, views
 from shipline.coordinator.web.ansi import Renderer
-from shipline.model.status import FINISHED, JobStatus
 
 KEEP_ALIVE_SECONDS = 15.0
+RECONNECT_MILLISECONDS = 1000
 PIECE = 256 * 1024
-_DONE = ("success", "failed", "canceled", "skipped")
+Document = dict[str, Any]
 
 
-def _event(name: str, document: dict[str, Any]) -> bytes:
+def _event(name: str, document: Document) -> bytes:
     return f"event: {name}\ndata: {json.dumps(document)}\n\n".encode()
 
 
 def _stream(events: AsyncIterator[bytes]) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(events, content_type="text/event-stream")
+    async def stream() -> AsyncIterator[bytes]:
+        yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
+        async for event in events:
+            yield event
+
+    response = StreamingHttpResponse(stream(), content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+async def _until_changed(watch: Watch) -> AsyncIterator[bytes]:
+    """Comments that keep the connection, until there is something to look at."""
+    while not await watch.changed(KEEP_ALIVE_SECONDS):
+        yield b": still here\n\n"
 
 
 async def job(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase:
@@ -37,50 +50,88 @@ async def job(request: HttpRequest, project: str, job_id: int) -> HttpResponseBa
     found = await in_database(views.find_job, request, project, job_id)
     if found is None:
         return HttpResponse(status=404)
-    return _stream(_log(found))
+    return _stream(_log(request, found))
 
 
-async def _log(job: Job) -> AsyncIterator[bytes]:
-    events, topic = services().events, f"job:{job.pk}"
-    renderer, offset = Renderer(), 0
-    yield _event("reset", {"html": renderer.feed(jobs.notice_lines(job))})
-    while True:
-        await in_database(job.refresh_from_db)
-        while piece := await in_database(jobs.read_trace, job, offset, PIECE):
-            offset += len(piece)
-            yield _event("log", {"html": renderer.feed(piece)})
-        over = JobStatus(job.status) in FINISHED
-        yield _event("status", await in_database(views.job_facts, job))
-        if over or events.stopping.is_set():
+async def _log(request: HttpRequest, job: Job) -> AsyncIterator[bytes]:
+    events = services().events
+    renderer, offset, seen = Renderer(), 0, list[tuple[Any, ...]]()
+    with events.watch(f"job:{job.pk}", f"pipeline:{job.pipeline_id}") as watch:
+        yield _event("reset", {"html": ""})
+        notices = ""
+        while True:
+            # First the state, then what is shown: that is at least as new, and whole when the job is over.
+            state = await in_database(_state, job.pipeline_id)
+            over = any(row[0] == job.pk and row[1] in facts.OVER for row in state)
+            job = await in_database(_fresh_job, job.pk)
+            # The notices are there as soon as a runner has the job.
+            if not notices and (notices := renderer.feed(jobs.notice_lines(job))):
+                yield _event("log", {"html": notices})
+            while piece := await in_database(jobs.read_trace, job, offset, PIECE):
+                offset += len(piece)
+                yield _event("log", {"html": renderer.feed(piece)})
             if over:
-                yield _event("done", {"html": renderer.end()})
-            return
-        while not await events.wait((topic,), KEEP_ALIVE_SECONDS):
-            yield b": still here\n\n"
+                yield _event("log", {"html": renderer.end()})
+            if state != seen:
+                seen = state
+                yield _event("page", await in_database(_job_parts, request, job))
+            if over:
+                yield _event("done", {})
+            if over or events.stopping.is_set():
+                return
+            async for comment in _until_changed(watch):
+                yield comment
+
+
+def _fresh_job(job_id: int) -> Job:
+    related = Job.objects.select_related("project", "pipeline", "pipeline__user", "runner")
+    return related.get(pk=job_id)
+
+
+def _job_parts(request: HttpRequest, job: Job) -> Document:
+    context = facts.job_facts(job, request.user)
+    return _parts(request, context, head="job_head.html", facts="job_facts.html")
 
 
 async def pipeline(request: HttpRequest, project: str, pipeline_id: int) -> HttpResponseBase:
     found = await in_database(views.find_pipeline, request, project, pipeline_id)
     if found is None:
         return HttpResponse(status=404)
-    return _stream(_changes(found))
+    return _stream(_changes(request, found.pk))
 
 
-async def _changes(pipeline: Pipeline) -> AsyncIterator[bytes]:
-    events = services().events
-    while True:
-        ids = await in_database(_job_ids, pipeline.pk)
-        topics = (f"pipeline:{pipeline.pk}", *(f"job:{number}" for number in ids))
-        if not await events.wait(topics, KEEP_ALIVE_SECONDS):
-            yield b": still here\n\n"
-            continue
-        if events.stopping.is_set():
-            return
-        await in_database(pipeline.refresh_from_db)
-        yield _event("change", {"status": pipeline.status})
-        if pipeline.status in _DONE:
-            return
+async def _changes(request: HttpRequest, pipeline_id: int) -> AsyncIterator[bytes]:
+    events, seen = services().events, list[tuple[Any, ...]]()
+    with events.watch(f"pipeline:{pipeline_id}") as watch:
+        while True:
+            # The first look is told too: something may have changed since the page was drawn.
+            state = await in_database(_state, pipeline_id)
+            if state != seen:
+                seen = state
+                yield _event("page", await in_database(_pipeline_parts, request, pipeline_id))
+            over = state[0][0] in facts.OVER
+            if over:
+                yield _event("done", {})
+            if over or events.stopping.is_set():
+                return
+            async for comment in _until_changed(watch):
+                yield comment
 
 
-def _job_ids(pipeline_id: int) -> list[int]:
-    return list(Job.objects.filter(pipeline=pipeline_id, retried=False).values_list("id", flat=True))
+def _state(pipeline_id: int) -> list[tuple[Any, ...]]:
+    """What makes a page look different: first the pipeline, then its jobs."""
+    found = Job.objects.filter(pipeline=pipeline_id).order_by("id")
+    rows = found.values_list("id", "status", "reason", "retried", "runner", "started_at", "finished_at")
+    return [(Pipeline.objects.get(pk=pipeline_id).status,), *rows]
+
+
+def _pipeline_parts(request: HttpRequest, pipeline_id: int) -> Document:
+    found = Pipeline.objects.select_related("project", "user").get(pk=pipeline_id)
+    context = facts.pipeline_facts(found, request.user)
+    return _parts(request, context, body="pipeline_body.html")
+
+
+def _parts(request: HttpRequest, context: Document, **templates: str) -> Document:
+    """The title, and the named parts of the page as HTML."""
+    parts = {name: render_to_string(path, context, request) for name, path in templates.items()}
+    return {"title": context["title"], "parts": parts}

@@ -1,0 +1,56 @@
+"""`scripts/bench [PART ...]`: run parts of the benchmark, print one table, write JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench import demo, push
+from bench.table import Figure, table
+
+Part = Callable[[int, Callable[[str], None]], list[Figure]]
+PARTS: dict[str, Part] = {
+    "push": lambda runs, say: asyncio.run(push.figures(os.environ["DOCKER_HOST"], runs, say)),
+    "demo": demo.figures,
+}
+
+
+@click.command()
+@click.argument("parts", nargs=-1, type=click.Choice([*PARTS, "all"]))
+@click.option(
+    "--runs", type=click.IntRange(1, 100), default=5, show_default=True, help="Measurements a figure."
+)
+@click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON here.")
+def main(parts: tuple[str, ...], runs: int, json_path: Path | None) -> None:
+    """Measure PARTS (default: push).
+
+    push: a push until its first job's container runs, shipline's share of a job, a redeployment. demo: the
+    whole of scripts/demo with an empty cache, and again with what that left (about 7 minutes).
+    """
+    wanted = list(PARTS) if "all" in parts else list(dict.fromkeys(parts)) or ["push"]
+    console = Console()
+    figures = [figure for part in wanted for figure in PARTS[part](runs, Console(stderr=True).print)]
+    console.print(table(figures))
+    if json_path is not None:
+        document = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": {
+                "cpus": os.cpu_count(),
+                "kernel": platform.release(),
+                "python": platform.python_version(),
+            },
+            "figures": [figure.document() for figure in figures],
+        }
+        json_path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What a person may do on a page: start, retry or cancel a job, cancel a pipeline. Each leads back to a page."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.views.decorators.http import require_POST
+
+from shipline.coordinator import pipelines
+from shipline.coordinator.models import Job
+from shipline.coordinator.pipelines import RefusedChange
+from shipline.coordinator.web import facts, views
+
+
+@require_POST
+def job(request: HttpRequest, project: str, job_id: int, action: str) -> HttpResponseBase:
+    found = views.find_job(request, project, job_id)
+    if found is None or not facts.may_act(request.user, found.project):
+        raise Http404
+    # Refused when it has changed since the page was drawn; the page says how it is now.
+    with suppress(RefusedChange):
+        found = _do(action, found)
+    return HttpResponseRedirect(f"/{found.project.path_with_namespace}/-/jobs/{found.pk}")
+
+
+def _do(action: str, job: Job) -> Job:
+    """Answers the job that is to be looked at now."""
+    if action == "play":
+        pipelines.play_job(job)
+    elif action == "retry":
+        return pipelines.retry_job(job)
+    elif action == "cancel":
+        pipelines.cancel_job(job)
+        pipelines.advance_pipeline(job.pipeline_id)
+    else:
+        raise Http404
+    return job
+
+
+@require_POST
+def cancel_pipeline(request: HttpRequest, project: str, pipeline_id: int) -> HttpResponseBase:
+    found = views.find_pipeline(request, project, pipeline_id)
+    if found is None or not facts.may_act(request.user, found.project):
+        raise Http404
+    pipelines.cancel_pipeline(found)
+    return HttpResponseRedirect(f"/{found.project.path_with_namespace}/-/pipelines/{found.pk}")

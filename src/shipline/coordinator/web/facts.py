@@ -1,0 +1,191 @@
+"""What the pages say of pipelines and jobs: values for the templates, out of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from shipline.coordinator import access, jobs
+from shipline.coordinator.models import Job, Pipeline, Project, Runner
+from shipline.coordinator.web.times import took
+from shipline.model.status import FINISHED, JobStatus
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+OVER = ("success", "failed", "canceled", "skipped")
+# The status that a stage shows is the first of these that one of its jobs has.
+_WORST = (
+    "failed", "running", "canceling", "pending", "waiting_for_resource", "scheduled", "manual", "canceled",
+    "created", "warning", "success", "skipped",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ShownJob:
+    """`look` is the class of its colour; `why` says why it has its status, where that is worth a word."""
+
+    job: Job
+    look: str
+    why: str
+    took: SafeString | str
+
+
+def look(job: Job) -> str:
+    """A failure that the pipeline does not mind is a warning."""
+    return "warning" if job.status == "failed" and job.allow_failure else job.status
+
+
+def shown(job: Job, runners: Iterable[Runner]) -> ShownJob:
+    return ShownJob(job, look(job), why(job, runners), took(job.started_at, job.finished_at))
+
+
+def why(job: Job, runners: Iterable[Runner]) -> str:
+    """A sentence without its full stop, or nothing."""
+    match JobStatus(job.status):
+        case JobStatus.CREATED:
+            return "Waits for what comes before it"
+        case JobStatus.PENDING:
+            return _sentence(jobs.why_waiting(job, runners))
+        case JobStatus.RUNNING | JobStatus.SCHEDULED | JobStatus.SUCCESS:
+            return ""
+        case JobStatus.SKIPPED:
+            # The reason may begin with the name of a job, which is not ours to spell.
+            return f"Because {job.reason}" if job.reason else ""
+        case JobStatus.FAILED:
+            code = "" if job.exit_code is None else f", exit code {job.exit_code}"
+            allowed = "; it may fail, the pipeline goes on" if job.allow_failure else ""
+            return _sentence(f"{job.reason}{code}{allowed}")
+    return _sentence(job.reason)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def waiting_runners(found: Iterable[Job]) -> list[Runner]:
+    """The runners, when one of these jobs waits for one."""
+    return list(Runner.objects.all()) if any(job.status == "pending" for job in found) else []
+
+
+def may_act(user: User | AnonymousUser, project: Project) -> bool:
+    """Start, retry and cancel: what may push may do so."""
+    return access.level(user, project) >= access.PUSH
+
+
+def worst(found: Iterable[Job]) -> str:
+    """The status that a stage shows."""
+    looks = {look(job) for job in found}
+    return next((status for status in _WORST if status in looks), "created")
+
+
+def pipeline_rows(newest: Iterable[Pipeline]) -> list[dict[str, Any]]:
+    return [
+        {
+            "pipeline": pipeline,
+            "stages": [(stage, worst(found)) for stage, found in _by_stage(pipeline, current_jobs(pipeline))],
+            "took": pipeline_took(pipeline),
+        }
+        for pipeline in newest
+    ]
+
+
+def pipeline_took(pipeline: Pipeline) -> SafeString | str:
+    """Nothing while it waits for somebody: that is not work."""
+    over_or_at_work = pipeline.finished_at is not None or pipeline.status == "running"
+    return took(pipeline.started_at, pipeline.finished_at) if over_or_at_work else ""
+
+
+def current_jobs(pipeline: Pipeline) -> list[Job]:
+    """The newest attempts, in the order of the configuration: a retried job keeps its place."""
+    found = list(pipeline.jobs.select_related("pipeline").order_by("stage_index", "id"))
+    places: dict[str, int] = {}
+    for place, job in enumerate(found):
+        places.setdefault(job.name, place)
+    return sorted((job for job in found if not job.retried), key=lambda job: places[job.name])
+
+
+def _by_stage(pipeline: Pipeline, found: Sequence[Job]) -> list[tuple[str, list[Job]]]:
+    stages = ((stage, [job for job in found if job.stage == stage]) for stage in pipeline.stages)
+    return [(stage, of_stage) for stage, of_stage in stages if of_stage]
+
+
+def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, Any]:
+    found = current_jobs(pipeline)
+    runners = waiting_runners(found)
+    live = pipeline.status not in OVER
+    return {
+        "title": f"{pipeline.status}: #{pipeline.pk} {pipeline.title or pipeline.ref} · {pipeline.project.name}",
+        "pipeline": pipeline,
+        "project": pipeline.project,
+        "stages": [
+            (stage, [shown(job, runners) for job in of_stage])
+            for stage, of_stage in _by_stage(pipeline, found)
+        ],
+        "bars": bars(pipeline, found),
+        "took": pipeline_took(pipeline),
+        "live": live,
+        "may_cancel": live and may_act(user, pipeline.project),
+    }
+
+
+def bars(pipeline: Pipeline, found: Iterable[Job]) -> list[dict[str, Any]]:
+    """One bar per job that has run: where in the pipeline's time it lies, in percent."""
+    ran = [job for job in found if job.started_at]
+    if not ran:
+        return []
+    now, begun = timezone.now(), pipeline.created_at
+    whole = max((max(job.finished_at or now for job in ran) - begun).total_seconds(), 0.1)
+    rows = []
+    for job in ran:
+        start, finish = job.started_at or begun, job.finished_at or now
+        left = min((start - begun).total_seconds() / whole * 100, 99.5)
+        width = max((finish - start).total_seconds() / whole * 100, 0.5)
+        rows.append(
+            {
+                "job": job,
+                "look": look(job),
+                "left": f"{left:.2f}%",
+                "width": f"{min(width, 100 - left):.2f}%",
+                "took": took(job.started_at, job.finished_at),
+            }
+        )
+    return rows
+
+
+def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
+    """Everything that the page of a job says, but for the log."""
+    siblings = current_jobs(job.pipeline)
+    status, acts = JobStatus(job.status), may_act(user, job.project)
+    over = status in FINISHED
+    return {
+        "title": f"{job.status}: {job.name} · #{job.pipeline_id} · {job.project.name}",
+        "job": job,
+        "project": job.project,
+        "pipeline": job.pipeline,
+        "shown": shown(job, waiting_runners([job])),
+        "image": (job.definition.get("image") or {}).get("name", ""),
+        "services": [service["name"] for service in job.definition.get("services", [])],
+        "tags": job.definition.get("tags", []),
+        "queued": took(job.queued_at, job.started_at)
+        if job.started_at or status is JobStatus.PENDING
+        else "",
+        "siblings": [(other, look(other)) for other in siblings],
+        "attempts": [(other, look(other)) for other in _attempts(job)],
+        "newer": next((other for other in siblings if job.retried and other.name == job.name), None),
+        "artifacts": list(job.artifacts.all()),
+        "over": over,
+        "may_play": acts and status is JobStatus.MANUAL,
+        "may_retry": acts and over and status is not JobStatus.SKIPPED and not job.retried,
+        "may_cancel": acts and not over and status is not JobStatus.CANCELING,
+    }
+
+
+def _attempts(job: Job) -> list[Job]:
+    """All of them, when there is more than one."""
+    found = list(job.pipeline.jobs.filter(name=job.name).order_by("id"))
+    return found if len(found) > 1 else []

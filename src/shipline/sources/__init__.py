@@ -1,0 +1,1 @@
+"""Where a configuration's files come from when there is no coordinator: folders, git, https."""
