@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
 from typing import Any
 
 from shipline.compiler.present.written import Written
@@ -91,10 +90,15 @@ def _others(value: Any, known: Collection[str]) -> list[tuple[str, Any]]:
     ]
 
 
-@cache
-def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
-    """Names and usual values of a dataclass."""
-    return tuple(
-        (field.name, field.default if field.default_factory is MISSING else field.default_factory())
-        for field in fields(kind)
-    )
+_KNOWN: dict[type[Any], tuple[tuple[str, Any], ...]] = {}
+
+
+def _fields(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    """Names and usual values of a dataclass, looked up once: there are thousands of jobs."""
+    found = _KNOWN.get(kind)
+    if found is None:
+        found = _KNOWN[kind] = tuple(
+            (field.name, field.default if field.default_factory is MISSING else field.default_factory())
+            for field in fields(kind)
+        )
+    return found
