@@ -199,3 +199,8 @@ def demo_data_folder(environ: Mapping[str, str] = os.environ) -> Path:
 def docker_host(environ: Mapping[str, str] = os.environ) -> str | None:
     """What DOCKER_HOST says, if anything."""
     return environ.get("DOCKER_HOST") or None
+
+
+def browser(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The Chromium that SHIPLINE_BROWSER names, if any."""
+    return environ.get("SHIPLINE_BROWSER") or None

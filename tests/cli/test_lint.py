@@ -74,7 +74,8 @@ def test_json_of_a_valid_file_is_one_object_with_the_jobs_in_pipeline_order(plac
     assert unit["after_script"] == ["rm -r cache"]
     assert (unit["needs"], unit["allow_failure"], unit["interruptible"]) == (["compile"], True, True)
     assert (later["when"], later["start_in"], later["dependencies"]) == ("delayed", "30 minutes", [])
-    assert "extends" not in found["merged_yaml"]
+    # As GitLab prints it: the key stays, what it brought stands beside it.
+    assert "extends: .base" in found["merged_yaml"]
     assert "compile:\n  image: python:3.12\n" in found["merged_yaml"]
 
 

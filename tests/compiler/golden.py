@@ -3,10 +3,13 @@
 `facts.yml` says what differs from a push to an unprotected branch `main` of `group/app`:
 `ref`, `tag` (true), `source`, `protected`, `changed` (paths; null: no known diff), `changed_since` (paths by ref),
 `tracked` (paths; absent: the case's own files), `tracked_in` (paths by project), `settings` (variables of the
-project), `predefined`, `project_path`, `user`, `merge_request`, `upstream`, `schedule_description`.
+project), `predefined`, `project_path`, `user`, `merge_request`, `upstream`, `schedule_description`. `inputs` are for
+the file itself. Files from elsewhere: `projects` (by path or path@ref, then by file), `remotes`, `templates`,
+`components` (by address: `content`, `files` beside it, `sha`, `version`), `artifacts` (by job, then by file).
 
 `expected.json` holds `errors` (each `file:line: message`), or the `jobs` with only those fields that differ
-from their defaults; besides `warnings`, `name` and, where a case is about them, `stages`.
+from their defaults; besides `warnings` (what GitLab would not say begins with `shipline:`), `name`,
+`auto_cancel` and, where a case is about them, `stages`.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from shipline.compiler import (
     compile_pipeline,
     predefined_variables,
 )
-from shipline.compiler.sources import LocalFiles
+from shipline.compiler.sources import Component, LocalFiles
 from shipline.model.definition import AutoCancel
 from shipline.model.variable import Variable
 
@@ -61,7 +64,41 @@ def compile_case(folder: Path) -> Compiled:
 
 
 def compile_files(files: dict[str, bytes], facts: dict[str, Any]) -> Compiled:
-    return compile_pipeline(CONFIG, files[CONFIG], facts_of(files, facts), LocalFiles(files))
+    facts = dict(facts)
+    inputs = facts.pop("inputs", {})
+    sources = sources_of(files, facts)
+    return compile_pipeline(CONFIG, files[CONFIG], facts_of(files, facts), sources, inputs=inputs)
+
+
+def sources_of(files: dict[str, bytes], facts: dict[str, Any]) -> LocalFiles:
+    """Takes what is about files from elsewhere out of `facts`."""
+    artifacts = facts.pop("artifacts", None)
+    return LocalFiles(
+        files,
+        projects={name: LocalFiles(inside) for name, inside in facts.pop("projects", {}).items()},
+        remotes=facts.pop("remotes", {}),
+        templates=facts.pop("templates", {}),
+        components={
+            address: _component(address, **written)
+            for address, written in facts.pop("components", {}).items()
+        },
+        artifacts=None
+        if artifacts is None
+        else {(job, path): text for job, inside in artifacts.items() for path, text in inside.items()},
+    )
+
+
+def _component(
+    address: str,
+    content: str,
+    files: dict[str, str] | None = None,
+    sha: str = "c" * 40,
+    version: str | None = None,
+) -> Component:
+    path, _, reference = address.partition("@")
+    name = path.rpartition("/")[2]
+    inside = LocalFiles(files or {})
+    return Component(content.encode(), f"templates/{name}.yml", inside, name, sha, version, reference)
 
 
 def facts_of(files: dict[str, bytes], facts: dict[str, Any]) -> PushFacts:
@@ -71,18 +108,12 @@ def facts_of(files: dict[str, bytes], facts: dict[str, Any]) -> PushFacts:
     settings = _variables(facts.pop("settings", {}))
     predefined = facts.pop("predefined", {})
     since: dict[str, list[str]] = facts.pop("changed_since", {})
-    elsewhere: dict[str, list[str]] = facts.pop("tracked_in", {})
     user, request, upstream = (facts.pop(key, None) for key in ("user", "merge_request", "upstream"))
 
     def changed_since(ref: str) -> frozenset[str]:
         if ref not in since:
             raise RuleError("rules:changes:compare_to is not a valid ref")
         return frozenset(since[ref])
-
-    def tracked_in(project: str, ref: str | None) -> frozenset[str]:
-        if project not in elsewhere:
-            raise RuleError(f"rules:exists:project `{project}` not found or access denied")
-        return frozenset(elsewhere[project])
 
     push = PushFacts(
         ref=facts.pop("ref", "main"),
@@ -98,7 +129,6 @@ def facts_of(files: dict[str, bytes], facts: dict[str, Any]) -> PushFacts:
         upstream=UpstreamFacts(**upstream) if upstream else None,
         schedule_description=facts.pop("schedule_description", ""),
         changed_since=changed_since,
-        tracked_in=tracked_in,
     )
     assert not facts, f"unknown facts: {sorted(facts)}"
     project = ProjectFacts(7, push.project_path)
@@ -117,7 +147,9 @@ def outcome(compiled: Compiled) -> dict[str, Any]:
     if compiled.errors:
         found["errors"] = [str(problem) for problem in compiled.errors]
     if compiled.warnings:
-        found["warnings"] = [str(problem) for problem in compiled.warnings]
+        found["warnings"] = [
+            f"shipline: {problem}" if problem.ours else str(problem) for problem in compiled.warnings
+        ]
     if compiled.pipeline is not None:
         if compiled.pipeline.name is not None:
             found["name"] = compiled.pipeline.name

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipline.compiler import CommitFacts, ProjectFacts, PushFacts, ServerFacts, predefined_variables
+from shipline.compiler import (
+    CommitFacts,
+    MergeRequestFacts,
+    ProjectFacts,
+    PushFacts,
+    ServerFacts,
+    UpstreamFacts,
+    UserFacts,
+    predefined_variables,
+)
 from shipline.compiler.predefined import slug
 
 SERVER = ServerFacts("https://gitlab.example.com:8443", "registry.example.com:5000", "18.11.2")
@@ -62,6 +71,65 @@ def test_no_value_of_a_predefined_variable_is_expanded() -> None:
 def test_a_pipeline_of_a_trigger_says_so() -> None:
     found = values(dataclasses.replace(BRANCH, source="trigger"))
     assert (found["CI_PIPELINE_SOURCE"], found["CI_PIPELINE_TRIGGERED"]) == ("trigger", "true")
+
+
+REQUEST = MergeRequestFacts(
+    12,
+    "feature",
+    "trunk",
+    id=900,
+    title="Add",
+    description="x" * 3_000,
+    labels=("a", "b"),
+    source_project_path="me/app",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("IID", "12"), ("ID", "900"), ("SOURCE_BRANCH_NAME", "feature"), ("TARGET_BRANCH_NAME", "trunk"),
+        ("REF_PATH", "refs/merge-requests/12/head"), ("PROJECT_PATH", "Shop/backend/My_App"),
+        ("SOURCE_PROJECT_PATH", "me/app"), ("EVENT_TYPE", "detached"), ("LABELS", "a,b"), ("TITLE", "Add"),
+        ("DESCRIPTION", "x" * 2_700), ("DESCRIPTION_IS_TRUNCATED", "true"), ("DRAFT", "false"),
+    ],
+)  # fmt: skip
+def test_a_merge_request_pipeline_knows(name: str, value: str) -> None:
+    push = PushFacts("feature", source="merge_request_event", merge_request=REQUEST)
+    assert values(push)[f"CI_MERGE_REQUEST_{name}"] == value
+
+
+def test_a_merge_request_has_no_branch_of_its_own_and_names_only_what_it_has() -> None:
+    found = values(PushFacts("feature", source="merge_request_event", merge_request=REQUEST))
+    assert found["CI_COMMIT_REF_NAME"] == "feature"
+    assert not {"CI_COMMIT_BRANCH", "CI_COMMIT_TAG", "CI_MERGE_REQUEST_MILESTONE"} & set(found)
+    assert not [name for name in values() if name.startswith("CI_MERGE_REQUEST")]
+
+
+def test_a_schedule_has_a_description_and_a_child_its_parent() -> None:
+    schedule = values(dataclasses.replace(BRANCH, source="schedule", schedule_description="nightly"))
+    assert schedule["CI_PIPELINE_SCHEDULE_DESCRIPTION"] == "nightly"
+    child = values(dataclasses.replace(BRANCH, source="parent_pipeline", upstream=UpstreamFacts(3, 7, 90)))
+    names = ("CI_UPSTREAM_PIPELINE_ID", "CI_UPSTREAM_PROJECT_ID", "CI_UPSTREAM_JOB_ID")
+    assert [child[name] for name in names] == ["3", "7", "90"]
+    assert "CI_UPSTREAM_PIPELINE_ID" not in values()
+
+
+def test_who_started_the_pipeline_is_told() -> None:
+    found = values(dataclasses.replace(BRANCH, user=UserFacts(4, "ada", "Ada", "ada@example.com")))
+    assert (found["GITLAB_USER_ID"], found["GITLAB_USER_LOGIN"]) == ("4", "ada")
+
+
+def test_the_configuration_says_where_it_comes_from() -> None:
+    assert values()["CI_CONFIG_REF_URI"] == (
+        "gitlab.example.com:8443/Shop/backend/My_App//.gitlab-ci.yml@refs/heads/feature/Login-2"
+    )
+    assert values(TAG)["CI_CONFIG_REF_URI"].endswith("@refs/tags/v1.0")
+
+
+def test_a_long_message_is_cut_and_says_so() -> None:
+    found = values(commit=dataclasses.replace(COMMIT, message="x" * 100_001))
+    assert (len(found["CI_COMMIT_MESSAGE"]), found["CI_COMMIT_MESSAGE_IS_TRUNCATED"]) == (100_000, "true")
 
 
 def test_ports_are_told_even_where_the_address_leaves_them_out() -> None:

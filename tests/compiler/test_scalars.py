@@ -22,7 +22,7 @@ from shipline.compiler.scalars import ForbiddenClass, Symbol, read_scalar
         ("1.5", 1.5), ("3.10", 3.1), ("1.", 1.0), (".5", 0.5), ("1,000.5", 1000.5), ("-.5", -0.5), (".", "."),
         ("1e3", "1e3"), ("1.5e3", "1.5e3"), ("1.5e+3", 1500.0), (".e+3", ".e+3"), ("1.2.3", "1.2.3"),
         (".inf", math.inf), ("-.INF", -math.inf),
-        (":name", Symbol("name")), (':"a b"', Symbol("a b")), (":", ":"),
+        (":name", Symbol("name")), (':"a b"', Symbol("a b")), (":'a'b", Symbol("a")), (":", ":"),
         ("2024-13-01", "2024-13-01"), ("2024-01", "2024-01"), ("-x", "-x"), ("$CI", "$CI"), ("3.12-slim", "3.12-slim"),
     ],
 )  # fmt: skip

@@ -159,11 +159,11 @@ class User:
 
 @dataclass(frozen=True)
 class Pushed:
-    """How a push ended, and what git told its user."""
+    """How a push ended, and what git told its user. `sha` is that of HEAD."""
 
     ok: bool
     said: str
-    sha: str
+    sha: str = ""
 
     def remote_lines(self) -> list[str]:
         found = [line.removeprefix("remote:").strip() for line in self.said.splitlines()]
@@ -267,14 +267,14 @@ class WorkTree:
     def push(self, *words: str) -> Pushed:
         """`git push origin` with these words, else of HEAD to main."""
         ended = self.git("push", "origin", *(words or ("HEAD:refs/heads/main",)), check=False)
-        return Pushed(ended.returncode == 0, ended.stdout, self.git("rev-parse", "HEAD").stdout.strip())
+        return Pushed(ended.returncode == 0, ended.stdout)
 
     def ship(self, ci: str, *, branch: str = "main", message: str = "A change", **files: str) -> Pushed:
         """Commit this .gitlab-ci.yml and push; the push must be accepted."""
-        self.commit({".gitlab-ci.yml": ci} | files, message)
+        sha = self.commit({".gitlab-ci.yml": ci} | files, message)
         pushed = self.push(f"HEAD:refs/heads/{branch}")
         assert pushed.ok, pushed.said
-        return pushed
+        return Pushed(pushed.ok, pushed.said, sha)
 
 
 def git_environment(url: str, user: str, token: str) -> dict[str, str]:

@@ -23,8 +23,10 @@ from shipline.compiler import (
     compile_pipeline,
     predefined_variables,
 )
+from shipline.compiler.includes import load_all
+from shipline.compiler.limits import DEFAULT_LIMITS
 from shipline.compiler.nodes import Node
-from shipline.compiler.present.trees import before_extends
+from shipline.compiler.problems import Problems
 from shipline.compiler.sources import SourceError, Sources
 from shipline.errors import UsageError
 from shipline.model.variable import Variable
@@ -49,7 +51,9 @@ class Outcome:
     @property
     def included(self) -> Node | None:
         """With everything included, as it was before `extends`."""
-        return before_extends(self.path, self.texts[self.path], self.sources)
+        return load_all(
+            self.path, self.texts[self.path], self.push, self.sources, DEFAULT_LIMITS, {}, Problems()
+        )
 
     @cached_property
     def _decisions(self) -> dict[str, Decision]:

@@ -1,4 +1,4 @@
-"""`shipline host`: prepare this machine: an engine, and the images."""
+"""`shipline host`: prepare this machine: an engine, the images, a browser."""
 
 from __future__ import annotations
 
@@ -11,38 +11,53 @@ import click
 from rich.console import Console
 
 from shipline.cli.progress import reporter
+from shipline.errors import UsageError
+from shipline.host.browser import ensure_browser
 from shipline.host.engine import engine
 from shipline.host.images import STAND_INS, ensure_images
 
 
 @click.group()
 def host() -> None:
-    """Prepare this machine: engine and images."""
+    """Prepare this machine: engine, images, browser."""
 
 
 @host.command(context_settings={"ignore_unknown_options": True})
 @click.option("--images", "with_images", is_flag=True, help="First see to every image that shipline needs.")
+@click.option("--browser", "with_browser", is_flag=True, help="See to a Chromium: SHIPLINE_BROWSER names it.")
+@click.option("--no-engine", is_flag=True, help="COMMAND needs no engine.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(command: tuple[str, ...], with_images: bool) -> None:
+def run(command: tuple[str, ...], with_images: bool, with_browser: bool, no_engine: bool) -> None:
     """Run COMMAND with a Docker Engine: DOCKER_HOST names it.
 
     Uses the engine that is there, else starts one of its own and stops it afterwards. The exit code is
     COMMAND's.
     """
-    sys.exit(asyncio.run(_run(command, tuple(STAND_INS) if with_images else ())))
+    if no_engine and with_images:
+        raise UsageError("--images needs an engine; leave --no-engine out.")
+    environment = dict[str, str]()
+    if with_browser:
+        environment["SHIPLINE_BROWSER"] = ensure_browser(reporter(Console(stderr=True)))
+    if no_engine:
+        sys.exit(asyncio.run(_run(command, environment)))
+    sys.exit(asyncio.run(_run_with_engine(command, tuple(STAND_INS) if with_images else (), environment)))
 
 
-async def _run(command: tuple[str, ...], names: tuple[str, ...]) -> int:
+async def _run_with_engine(
+    command: tuple[str, ...], names: tuple[str, ...], environment: dict[str, str]
+) -> int:
     report = reporter(Console(stderr=True))
     async with engine(report) as docker_host:
         await ensure_images(docker_host, names, report)
-        process = await asyncio.create_subprocess_exec(
-            *command, env=os.environ | {"DOCKER_HOST": docker_host}
-        )
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, process.send_signal, number)
-        return await process.wait()
+        return await _run(command, environment | {"DOCKER_HOST": docker_host})
+
+
+async def _run(command: tuple[str, ...], environment: dict[str, str]) -> int:
+    process = await asyncio.create_subprocess_exec(*command, env=os.environ | environment)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, process.send_signal, number)
+    return await process.wait()
 
 
 @host.command()

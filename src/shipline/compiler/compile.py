@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from shipline.compiler.configuration import Configuration, read_configuration
 from shipline.compiler.create import create
 from shipline.compiler.decisions import Decision
-from shipline.compiler.documents import load_documents
-from shipline.compiler.extends import resolve_extends, resolve_references
-from shipline.compiler.facts import PushFacts
-from shipline.compiler.includes import Includer
+from shipline.compiler.extends import resolve_extends
+from shipline.compiler.facts import PushFacts, RuleError
+from shipline.compiler.includes import load_all
 from shipline.compiler.instances import Instance, expand_parallel
 from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.compiler.needs import check_graph
-from shipline.compiler.nodes import Node, YamlError
+from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problem, Problems
-from shipline.compiler.sources import Sources
+from shipline.compiler.references import resolve_references
+from shipline.compiler.sources import SourceError, Sources, reference_not_found
 from shipline.model.definition import PipelineDefinition
 
 
@@ -43,18 +45,17 @@ def compile_pipeline(
     facts: PushFacts,
     sources: Sources,
     limits: Limits = DEFAULT_LIMITS,
+    *,
+    inputs: Mapping[str, Any] | None = None,
 ) -> Compiled:
-    """Compile the file `path` with content `text`. `sources` gives the files that it includes. Never raises
-    for anything that a user wrote."""
+    """Compile the file `path` with content `text`. `sources` gives the files that it includes, `inputs` are
+    for its own `spec:inputs`. Never raises for anything that a user wrote."""
     problems = Problems()
-    if not text.strip():
-        return Compiled(errors=(Problem("Please provide content of .gitlab-ci.yml", path),))
-    try:
-        root = load_documents(path, text, limits).body
-    except YamlError as error:
-        return Compiled(errors=(Problem(error.message, path, error.line, error.column),))
-    root = Includer(sources, limits, problems, open=[path]).expand(root)
-    root = resolve_references(resolve_extends(root, problems), problems)
+    facts = _with_lookups(facts, sources)
+    root = load_all(path, text, facts, sources, limits, inputs or {}, problems)
+    if root is None:
+        return Compiled(errors=problems.in_order())
+    root = resolve_references(resolve_extends(root, problems, limits), problems, limits)
     if problems.found:
         return Compiled(errors=problems.in_order(), merged=root)
     configuration = read_configuration(root, problems, limits)
@@ -62,7 +63,7 @@ def compile_pipeline(
     _check_graph(configuration, instances, problems)
     if problems.found:
         return Compiled(errors=problems.in_order(), warnings=configuration.warnings, merged=root)
-    created = create(configuration, instances, _remembering(facts), limits)
+    created = create(configuration, instances, facts, limits)
     return Compiled(
         created.pipeline,
         created.errors,
@@ -81,11 +82,22 @@ def _check_graph(configuration: Configuration, instances: tuple[Instance, ...], 
     check_graph(configuration.stages, instances, configuration.unreadable | faulty, problems)
 
 
-def _remembering(facts: PushFacts) -> PushFacts:
-    """What the rules of many jobs ask for is looked up once."""
+def _with_lookups(facts: PushFacts, sources: Sources) -> PushFacts:
+    """What the rules of many jobs ask for is looked up once; files of other projects come from `sources`."""
+
+    def tracked_in(project: str, ref: str | None) -> frozenset[str]:
+        try:
+            return sources.project(project, ref).tracked()
+        except SourceError as error:
+            if ref is not None and error.message == reference_not_found(project, ref).message:
+                text = f"rules:exists:ref `{ref}` is not a valid ref in project `{project}`"
+            else:
+                text = f"rules:exists:project `{project}` not found or access denied"
+            raise RuleError(text) from error
+
     return replace(
         facts,
         tracked_paths=cache(facts.tracked_paths),
-        tracked_in=cache(facts.tracked_in),
         changed_since=cache(facts.changed_since),
+        tracked_in=cache(tracked_in),
     )

@@ -11,7 +11,7 @@ from shipline.compiler.keywords.variables import GLOBAL_DATA, read_variables
 from shipline.compiler.keywords.workflow import read_auto_cancel, read_name
 from shipline.compiler.limits import Limits
 from shipline.compiler.nodes import Node
-from shipline.compiler.problems import Problem, Problems
+from shipline.compiler.problems import Problem, Problems, closest
 from shipline.compiler.rules import Rule, read_rules
 from shipline.model.definition import AutoCancel, When
 from shipline.model.variable import Variable
@@ -53,14 +53,14 @@ class Configuration:
 
 def read_configuration(root: Node, problems: Problems, limits: Limits) -> Configuration:
     """Every error of every node is told; GitLab itself hides those below a faulty node."""
-    reader = Reader(problems, limits=limits)
+    warnings = Problems()
+    reader = Reader(problems, limits=limits, notes=warnings)
     keywords = {
         key: root.value[key] for key in KEYWORDS_OR_JOBS if key in root.value and not is_job(root.value[key])
     }
     defaults = read_defaults(reader, root, keywords.get("default"))
     workflow = _workflow(reader, keywords.get("workflow"))
     drafts: list[Draft] = []
-    warnings = Problems()
     visible = False
     for name, node in root.value.items():
         if name in KEYWORDS or name in keywords:
@@ -69,14 +69,16 @@ def read_configuration(root: Node, problems: Problems, limits: Limits) -> Config
             if is_blank(node.plain()):
                 reader.wrong(root.key(name), f"jobs:{name}", "config can't be blank")
             continue
-        of_job = Reader(problems, name, limits)
+        of_job = Reader(problems, name, limits, warnings)
         if len(name) > limits.job_name:
             text = f"name is too long (maximum is {limits.job_name} characters)"
             of_job.wrong(root.key(name), f"jobs:{name}", text)
+        if name in root.odd_keys:
+            of_job.wrong(root.key(name), f"jobs:{name}", "name should be a symbol")
         if not is_job(node):
             # GitLab writes this one's path with blanks, and the name's own blanks as underscores.
             text = "config should implement the script:, run:, or trigger: keyword"
-            of_job.wrong(root.key(name), f"jobs {name.replace(' ', '_')}", text)
+            of_job.wrong(root.key(name), f"jobs {name.replace(' ', '_')}", text, hint=_hint(node))
             continue
         visible = True
         before = len(problems.found)
@@ -96,6 +98,14 @@ def read_configuration(root: Node, problems: Problems, limits: Limits) -> Config
         unreadable=frozenset(root.value) - {draft.definition.name for draft in drafts},
         warnings=warnings.in_order(),
     )
+
+
+def _hint(node: Node) -> str:
+    """For what would be a job, were it not for a misspelt key."""
+    for key in node.value if isinstance(node.value, dict) else ():
+        if guess := closest(key, ("script", "trigger")):
+            return f"{key!r}: {guess}"
+    return ""
 
 
 def _may_run_twice(draft: Draft) -> bool:

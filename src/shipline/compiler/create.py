@@ -207,10 +207,7 @@ def _by_rule(job: JobDefinition, rule: Rule, explicit: bool | None) -> JobDefini
 
 
 def _without_absent(job: JobDefinition, present: set[str]) -> JobDefinition:
-    """Optional needs of jobs that are not in the pipeline fall away; so do such dependencies."""
-    changes: dict[str, Any] = {}
-    if job.needs is not None and any(need.job not in present for need in job.needs):
-        changes["needs"] = tuple(need for need in job.needs if need.job in present)
-    if job.dependencies is not None and any(name not in present for name in job.dependencies):
-        changes["dependencies"] = tuple(name for name in job.dependencies if name in present)
-    return replace(job, **changes) if changes else job
+    """Optional needs of jobs that are not in the pipeline fall away."""
+    if job.needs is None or all(need.job in present for need in job.needs):
+        return job
+    return replace(job, needs=tuple(need for need in job.needs if need.job in present))

@@ -101,7 +101,9 @@ def read_defaults(reader: Reader, root: Node, node: Node | None) -> Defaults:
 
 def _take(reader: Reader, found: dict[str, Any], key: str, node: Node, path: str) -> None:
     value = READERS[key][1](reader, node, path)
-    if value is not None and key not in NOT_TAKEN:
+    if key in NOT_TAKEN:
+        reader.note(node, f"{path} is checked, but GitLab gives it to no job: write it in the jobs")
+    elif value is not None:
         found[key] = value
 
 

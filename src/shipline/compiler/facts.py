@@ -109,7 +109,8 @@ class PushFacts:
     CI_PIPELINE_SOURCE (push, web, api, schedule, ...). Variables are in two groups because those of the YAML
     stand between them: `predefined` below, `settings` (of project and pipeline, already filtered by
     protection) above. `changed_paths` None: no diff is known. `changed_since` gives the changes since another
-    ref, `tracked_in` the files of another project; both raise RuleError.
+    ref and raises RuleError where there is none. The compiler itself fills in `tracked_in`, the files of
+    another project.
     """
 
     ref: str

@@ -8,31 +8,36 @@ is a node of its own in GitLab (`image`) has `PATH:image config should be ...`, 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from shipline.compiler.limits import Limits
+from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
+from shipline.compiler.ruby import to_s
 from shipline.model.duration import parse_duration
 
 STRING = "should be a string"
 BOOLEAN = "should be a boolean value"
 STRINGS = "should be an array of strings"
 STRINGS_OR_STRING = "should be an array of strings or a string"
-LIMITS = Limits()
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads the values of one job (or of the global keys, with `job` None)."""
+    """Reads the values of one job (or of the global keys, with `job` None). `notes` are of what GitLab takes
+    without a word, though it has not the effect that it seems to have."""
 
     problems: Problems
     job: str | None = None
-    limits: Limits = LIMITS
+    limits: Limits = DEFAULT_LIMITS
+    notes: Problems = field(default_factory=Problems)
 
     def wrong(self, node: Node, path: str, text: str, *, hint: str = "") -> None:
         self.problems.add(node, f"{path} {text}".lower(), job=self.job, hint=hint)
+
+    def note(self, node: Node, text: str) -> None:
+        self.notes.add(node, text, job=self.job, ours=True)
 
     def known_keys(
         self, node: Node, path: str, known: Collection[str], words: str = "contains unknown keys"
@@ -243,6 +248,19 @@ def is_texts(node: Node) -> bool:
     return isinstance(node.value, list) and all(isinstance(item.value, str) for item in node)
 
 
+def plain(node: Node) -> Any:
+    """The value without places, for the model: what JSON has."""
+    return _as_json(node.plain())
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_json(item) for item in value]
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+
+
 def flat(node: Node, levels: int = 1) -> list[Node]:
     """The items of a list, with those of lists in it."""
     found: list[Node] = []
@@ -256,16 +274,7 @@ def flat(node: Node, levels: int = 1) -> list[Node]:
 
 def shown(values: Iterable[Any]) -> str:
     """Values in a message, as Ruby joins them."""
-    return ", ".join(scalar_text(value) for value in values)
-
-
-def scalar_text(value: object) -> str:
-    """As Ruby's to_s."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+    return ", ".join(to_s(value) for value in values)
 
 
 def _holds_hash(node: Node) -> bool:

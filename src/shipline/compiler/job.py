@@ -80,9 +80,10 @@ def read_job(name: str, node: Node, reader: Reader, defaults: Defaults) -> Draft
     needs = _read(
         fields, "needs", lambda item, at: read_needs(reader, item, at, OF_JOB if runs else OF_TRIGGER)
     )
+    stage = _read(fields, "stage", reader.text)
     values: dict[str, Any] = {
         "name": name,
-        "stage": _read(fields, "stage", reader.text) or "test",
+        "stage": "test" if stage is None else stage,
         "script": (),
         "variables": read_variables(reader, fields.given("variables"), f"{path}:variables"),
         "when": when,

@@ -18,6 +18,8 @@ class Limits:
 
     text_bytes: int = 2 * MIB
     repeated_bytes: int = 4 * MIB
+    # What `extends` and `!reference` may make of it: many times the same, as each job gets its own.
+    merged_bytes: int = 256 * MIB
     depth: int = 100
     total_bytes: int = 314_572_800
     includes: int = 150

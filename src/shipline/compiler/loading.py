@@ -22,7 +22,7 @@ from shipline.compiler.scalars import ForbiddenClass, Symbol, read_scalar
 from shipline.compiler.sizes import Sizes
 
 TOO_BIG = "The parsed YAML is too big"
-_TEXT_TAGS = ("!", "!str", "tag:yaml.org,2002:str")
+_TEXT_TAGS = ("!str", "tag:yaml.org,2002:str")
 _RUBY_CLASS = re.compile(
     r"!ruby/(?:object|struct|exception|hash|array|class|module)(?::(?P<name>.+))?|!ruby/(?P<kind>regexp|range)"
 )
@@ -36,7 +36,7 @@ class Part:
     line: int
     column: int
 
-    def place(self, line: int, column: int) -> Place:
+    def place(self, line: int, column: int) -> tuple[int, int]:
         """Of a mark in the document, the place in the file, from 1."""
         return line + self.line + 1, (column + self.column if line == 0 else column) + 1
 
@@ -75,12 +75,14 @@ class Loader:
             if type(self.next_event()) is yaml.StreamEndEvent:
                 return None
             root = self._node(self.next_event(), 1)
-            # What follows the document is not read, but its end is: a text such as `a: b: c` shows there.
+            # What follows the document is not read, but its end is: some faults show only there.
             self.next_event()
         except yaml.reader.ReaderError as error:
             raise self._unreadable(error) from error
         except yaml.MarkedYAMLError as error:
             raise self._syntax_error(error) from error
+        except YamlError as error:
+            raise self._fault_of_syntax() or error from error
         finally:
             parser.dispose()
         return root
@@ -209,7 +211,7 @@ class Loader:
                 pass
         elif tag == "!reference":
             return Reference((), f"!reference {inspect(text)}")
-        elif tag in _TEXT_TAGS or event.style:
+        elif tag in _TEXT_TAGS or event.style in ("'", '"'):
             return text
         elif tag.startswith("!ruby/"):
             self._check_tag(tag, line, column)
@@ -225,6 +227,17 @@ class Loader:
         if match is not None and (match["name"] or match["kind"]):
             name = match["name"] or match["kind"].capitalize()
             raise YamlError(f"Tried to load unspecified class: {name}", line, column)
+
+    def _fault_of_syntax(self) -> YamlError | None:
+        """Psych reads the whole document before it looks at what it says."""
+        try:
+            while type(self.next_event()) is not yaml.DocumentEndEvent:
+                pass
+        except yaml.reader.ReaderError as error:
+            return self._unreadable(error)
+        except yaml.MarkedYAMLError as error:
+            return self._syntax_error(error)
+        return None
 
     def _syntax_error(self, error: yaml.MarkedYAMLError) -> YamlError:
         """In Psych's words: what is wrong, in what, and where that began, counted in the document."""

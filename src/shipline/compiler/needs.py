@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable
 
 from shipline.compiler.instances import Instance
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
+from shipline.model.circles import first_circle
 from shipline.model.definition import Environment, JobDefinition
 
 NAME_LIMIT = 255
@@ -114,54 +115,19 @@ class _Graph:
 
 
 def _check_circles(instances: tuple[Instance, ...], problems: Problems) -> None:
-    """Kahn's algorithm; what is left over goes in a circle."""
-    waiting = {
-        instance.definition.name: {need.job for need in instance.definition.needs or ()}
+    graph = {
+        instance.definition.name: [need.job for need in instance.definition.needs or ()]
         for instance in instances
     }
-    places = {instance.definition.name: instance for instance in instances}
-    for name, needs in waiting.items():
-        if name in needs:
-            problems.add(at(places[name], "needs"), f"{CIRCLE}: self-dependency: {name}", job=name)
-            return
-    left = _left_over(waiting)
-    if left:
-        names = ", ".join(f'"{name}"' for name in _circle(waiting, left))
-        place = at(places[next(iter(left))], "needs")
-        problems.add(place, f"{CIRCLE}: topological sort failed: [{names}]", job=next(iter(left)))
-
-
-def _left_over(waiting: Mapping[str, set[str]]) -> list[str]:
-    needed_by: dict[str, list[str]] = {}
-    for name, needs in waiting.items():
-        for need in needs:
-            needed_by.setdefault(need, []).append(name)
-    missing = {name: sum(need in waiting for need in needs) for name, needs in waiting.items()}
-    free = [name for name, count in missing.items() if count == 0]
-    while free:
-        for name in needed_by.get(free.pop(), ()):
-            missing[name] -= 1
-            if missing[name] == 0:
-                free.append(name)
-    return [name for name, count in missing.items() if count]
-
-
-def _circle(waiting: Mapping[str, set[str]], left: list[str]) -> Iterator[str]:
-    """Of the jobs that are left over, those that are in circles, not those that only wait for them."""
-    inside = set(left)
-    needed: dict[str, set[str]] = {name: set() for name in left}
-    for name in left:
-        for need in waiting[name] & inside:
-            needed[need].add(name)
-    ends = [name for name in left if not needed[name]]
-    while ends:
-        name = ends.pop()
-        inside.discard(name)
-        for need in waiting[name] & inside:
-            needed[need].discard(name)
-            if not needed[need]:
-                ends.append(need)
-    return (name for name in left if name in inside)
+    found = next(([name] for name, needs in graph.items() if name in needs), None)
+    text = f"{CIRCLE}: self-dependency: {found[0]}" if found else ""
+    if found is None:
+        found = first_circle(graph)
+        names = ", ".join(f'"{name}"' for name in found or ())
+        text = f"{CIRCLE}: topological sort failed: [{names}]"
+    if found:
+        first = next(instance for instance in instances if instance.definition.name == found[0])
+        problems.add(at(first, "needs"), text, job=first.draft.definition.name)
 
 
 def check_presence(chosen: Iterable[tuple[Instance, JobDefinition]], problems: Problems) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Place = tuple[int, int]
+Place = tuple[int, int] | tuple[int, int, str]
 
 
 class _NoKeys(dict[str, Any]):
@@ -36,7 +36,8 @@ class Reference:
 class Node:
     """`value` is a dict[str, Node], a list[Node], a Reference, or a str, int, float, bool, Symbol or None.
 
-    `keys` says where each key of a mapping stands, as (line, column). YAML's keys need not be texts: `1:`,
+    `keys` says where each key of a mapping stands, as (line, column), or as (line, column, file) for a key
+    that was merged from another file. YAML's keys need not be texts: `1:`,
     `true:` and `~:` are a number, a boolean and null. In `value` they are the texts "1", "true" and "", and
     `odd_keys` has what they really are, so that `name in node.odd_keys` says that GitLab would not take it
     as a name.
@@ -51,8 +52,14 @@ class Node:
 
     def key(self, name: str) -> Node:
         """The place of a key, as a node, for messages about the key itself."""
-        line, column = self.keys.get(name, (self.line, self.column))
-        return Node(name, self.file, line, column)
+        line, column, *elsewhere = self.keys.get(name, (self.line, self.column))
+        return Node(name, elsewhere[0] if elsewhere else self.file, line, column)
+
+    def keys_anywhere(self) -> dict[str, Place]:
+        """`keys` with the file in each place, for a mapping that is to become part of another file's."""
+        return {
+            key: (*place[:2], place[2] if len(place) > 2 else self.file) for key, place in self.keys.items()
+        }
 
     def holding(self, value: Any) -> Node:
         """Another value at the same place."""

@@ -40,8 +40,10 @@ class Problems:
         files = list(dict.fromkeys(problem.file for problem in self.found))
         return tuple(sorted(self.found, key=lambda problem: (files.index(problem.file), problem.line)))
 
-    def add(self, node: Node, message: str, *, job: str | None = None, hint: str = "") -> None:
-        problem = Problem(message, node.file, node.line, node.column, job, hint)
+    def add(
+        self, node: Node, message: str, *, job: str | None = None, hint: str = "", ours: bool = False
+    ) -> None:
+        problem = Problem(message, node.file, node.line, node.column, job, hint, ours)
         if problem not in self.found and len(self.found) < PROBLEM_LIMIT:
             self.found.append(problem)
 
@@ -50,7 +52,7 @@ class Problems:
     ) -> None:
         """GitLab names them in one message; the place is that of the first."""
         listed = list(known)
-        guesses = [guess for key in unknown[:20] if (guess := _guess(key, listed))]
+        guesses = [guess for key in unknown[:20] if (guess := closest(key, listed))]
         self.add(
             node.key(unknown[0]), f"{text}: {', '.join(unknown)}".lower(), job=job, hint="; ".join(guesses)
         )
@@ -60,6 +62,7 @@ class Problems:
         self.add(node, f"{what} is not supported by shipline yet", job=job)
 
 
-def _guess(key: str, known: list[str]) -> str:
+def closest(key: str, known: Sequence[str]) -> str:
+    """A suggestion for a misspelt key; empty when there is none."""
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
     return f"did you mean {close[0]!r}?" if close else ""

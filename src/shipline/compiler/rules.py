@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from shipline.compiler.expression import Expression, ExpressionError, parse
 from shipline.compiler.facts import PushFacts, RuleError
-from shipline.compiler.fields import Fields, Reader, flat, is_texts, scalar_text
+from shipline.compiler.fields import Fields, Reader, flat, is_texts
 from shipline.compiler.globs import any_match, directories
 from shipline.compiler.keywords.needs import OF_RULE, WrittenNeeds, read_needs
 from shipline.compiler.keywords.variables import NO_DATA, read_variables
 from shipline.compiler.keywords.workflow import read_auto_cancel
 from shipline.compiler.nodes import Node
+from shipline.compiler.ruby import to_s
 from shipline.model.definition import AutoCancel, When
 from shipline.model.expansion import expand
 from shipline.model.variable import Variable
@@ -22,9 +24,10 @@ JOB_KEYS = (
     "if", "changes", "exists", "when", "start_in", "allow_failure", "variables", "needs", "interruptible",
 )  # fmt: skip
 WORKFLOW_WHENS = ("always", "never")
-# GitLab takes the last three, and does nothing with them.
+# GitLab takes these, and does nothing with them.
+WITHOUT_EFFECT = ("start_in", "allow_failure", "needs")
 WORKFLOW_KEYS = (
-    "if", "changes", "exists", "when", "variables", "auto_cancel", "start_in", "allow_failure", "needs",
+    "if", "changes", "exists", "when", "variables", "auto_cancel", *WITHOUT_EFFECT,
 )  # fmt: skip
 Values = Mapping[str, str]
 
@@ -72,7 +75,16 @@ def read_rules(
         owner = f"{path} config" if workflow else f"{path.removesuffix(':rules')} rules"
         reader.wrong(node, owner, "should be an array containing hashes and arrays of hashes")
         return None
-    return tuple(_rule(reader, entry, f"{path}:rule", workflow) for entry in entries)
+    rules = tuple(_rule(reader, entry, f"{path}:rule", workflow) for entry in entries)
+    _note_unreachable(reader, rules, path)
+    return rules
+
+
+def _note_unreachable(reader: Reader, rules: tuple[Rule, ...], path: str) -> None:
+    for rule, after in pairwise(rules):
+        if not any(key in rule.node.value for key in ("if", "changes", "exists")):
+            reader.note(after.node, f"{path} here and below never match: the rule before always does")
+            return
 
 
 def _rule(reader: Reader, node: Node, path: str, workflow: bool) -> Rule:
@@ -80,6 +92,9 @@ def _rule(reader: Reader, node: Node, path: str, workflow: bool) -> Rule:
         reader.wrong(node, path, "config can't be blank")
     reader.known_keys(node, path, WORKFLOW_KEYS if workflow else JOB_KEYS)
     fields = Fields(reader, node, path)
+    for key in WITHOUT_EFFECT if workflow else ():
+        if fields.given(key) is not None:
+            reader.note(node.key(key), f"{path}:{key} has no effect in workflow rules")
     when = _when(fields, WORKFLOW_WHENS if workflow else JOB_WHENS)
     needs, auto_cancel = fields.given("needs"), fields.given("auto_cancel")
     return Rule(
@@ -103,8 +118,8 @@ def _when(fields: Fields, allowed: tuple[str, ...]) -> str | None:
     item = fields.given("when")
     if item is None:
         return None
-    if scalar_text(item.plain()) not in allowed:
-        fields.wrong("when", f"unknown value: {scalar_text(item.plain())}")
+    if to_s(item.plain()) not in allowed:
+        fields.wrong("when", f"unknown value: {to_s(item.plain())}")
         return None
     return str(item.value)
 

@@ -47,6 +47,7 @@ _INTEGER = re.compile(
     r"[-+]?(?:0b[01_,]*[01][01_,]*|0[0-7_,]*[0-7][0-7_,]*|0|[1-9](?:[0-9]|[,_](?=[0-9]))*"
     r"|0x[0-9a-fA-F_,]*[0-9a-fA-F][0-9a-fA-F_,]*)"
 )
+_QUOTED = re.compile(r"([\"'])(.*)\1")
 _SPECIAL = {
     ".inf": float("inf"),
     "+.inf": float("inf"),
@@ -88,9 +89,8 @@ def _word(text: str) -> Scalar:
 
 
 def _unquoted(name: str) -> str:
-    if len(name) > 1 and name[0] in "\"'" and name[-1] == name[0]:
-        return name[1:-1]
-    return name
+    match = _QUOTED.match(name)
+    return match[2] if match is not None else name
 
 
 def _number(text: str) -> Scalar:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from shipline.coordinator.abilities import without_effect
 from shipline.model.definition import Artifacts, Image, JobDefinition, Service
 from shipline.model.variable import SettingsVariable, Variable, last_wins
 from shipline.protocols import runner_api as api
@@ -58,13 +59,15 @@ def withheld(settings: Iterable[SettingsVariable], protected: bool) -> list[str]
 
 def notices(facts: JobFacts) -> list[str]:
     """Lines that stand before the job's log."""
-    names = withheld(facts.settings, facts.protected)
-    if not names:
-        return []
-    which = f"{facts.ref_type} {facts.ref}"
-    return [
-        f"Protected variables are not available here, because {which} is not protected: {', '.join(names)}"
-    ]
+    lines = []
+    if names := withheld(facts.settings, facts.protected):
+        which = f"{facts.ref_type} {facts.ref}"
+        lines.append(
+            f"Protected variables are not available here, because {which} is not protected: {', '.join(names)}"
+        )
+    if undone := without_effect(facts.definition):
+        lines.append(undone)
+    return lines
 
 
 def payload(facts: JobFacts) -> api.JobPayload:
@@ -125,12 +128,12 @@ def _job_variables(facts: JobFacts) -> tuple[Variable, ...]:
     plain = {
         "CI_JOB_ID": str(facts.id),
         "CI_JOB_NAME": job.name,
-        "CI_JOB_GROUP_NAME": job.name,
+        "CI_JOB_GROUP_NAME": job.group or job.name,
         "CI_JOB_STAGE": job.stage,
         "CI_JOB_URL": f"{project}/-/jobs/{facts.id}",
         "CI_JOB_STARTED_AT": facts.started_at,
         "CI_JOB_TIMEOUT": str(facts.timeout),
-        "CI_NODE_TOTAL": "1",
+        "CI_NODE_TOTAL": str(job.node_total or 1),
         "CI_PIPELINE_ID": str(facts.pipeline_id),
         "CI_PIPELINE_IID": str(facts.pipeline_iid),
         "CI_PIPELINE_URL": f"{project}/-/pipelines/{facts.pipeline_id}",
@@ -141,6 +144,8 @@ def _job_variables(facts: JobFacts) -> tuple[Variable, ...]:
         "GITLAB_USER_LOGIN": facts.user_login,
         "GITLAB_USER_NAME": facts.user_name,
     }
+    if job.node_index is not None:
+        plain["CI_NODE_INDEX"] = str(job.node_index)
     if facts.registries:
         plain["CI_REGISTRY_USER"] = JOB_USER
     made = [Variable(key, value, raw=True) for key, value in plain.items()]

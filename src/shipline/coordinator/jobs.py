@@ -425,13 +425,16 @@ def _expiry(expire_in: str) -> datetime | None:
 
 def why_waiting(job: Job, runners: Iterable[Runner]) -> str:
     """Why a pending job is not running yet, told by the very rule that hands it out."""
-    tags = definition_of(job).tags
-    known = list(runners)
-    if not known:
-        return "there is no runner"
-    fitting = [runner for runner in known if matches(runner, tags, job.project_id, job.pipeline.protected)]
-    if fitting:
+    tags, protected = definition_of(job).tags, job.pipeline.protected
+    serving = [runner for runner in runners if runner.project_id in (None, job.project_id)]
+    if not serving:
+        return "no runner serves this project"
+    if all(runner.paused for runner in serving):
+        return "every runner of this project is paused"
+    if any(matches(runner, tags, job.project_id, protected) for runner in serving):
         return "waiting for a free runner"
+    if all(runner.protected_only or runner.paused for runner in serving) and not protected:
+        return f"its runners take only jobs of protected branches, and {job.pipeline.ref} is not one"
     return (
         f"no runner has all of its tags: {', '.join(tags)}" if tags else "no runner takes jobs without tags"
     )

@@ -22,6 +22,7 @@ from shipline.compiler import (
     compile_pipeline,
     predefined_variables,
 )
+from shipline.coordinator.abilities import missing
 from shipline.coordinator.models import Job, Pipeline, Project
 from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
@@ -241,6 +242,7 @@ def advance_pipeline(pipeline_id: int) -> None:
                 if isinstance(step, Change):
                     change_status(jobs[step.job], step.status, step.reason)
                     _schedule(jobs[step.job], step)
+                    refuse_what_cannot_run(jobs[step.job])
                     topics |= {f"job:{step.job}"} | ({"queue"} if step.status is JobStatus.PENDING else set())
                 else:
                     fresh = new_attempt(jobs[step.job])
@@ -253,6 +255,13 @@ def _schedule(job: Job, step: Change) -> None:
     if step.status is JobStatus.SCHEDULED and step.scheduled_at is not None:
         job.scheduled_at = datetime.fromtimestamp(step.scheduled_at, UTC)
         job.save(update_fields=["scheduled_at"])
+
+
+def refuse_what_cannot_run(job: Job) -> None:
+    """A pending job that asks for what is not there yet fails with that reason, before a runner has it."""
+    if job.status == JobStatus.PENDING and (reason := missing(definition_of(job))):
+        job.notices = [reason]
+        change_status(job, JobStatus.FAILED, reason, failure_reason="runner_unsupported")
 
 
 def change_status(job: Job, status: JobStatus, reason: str = "", **fields: Any) -> None:
@@ -357,5 +366,6 @@ def play_job(job: Job) -> None:
         if job.status != JobStatus.MANUAL:
             raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
         change_status(job, JobStatus.PENDING, "somebody started it")
+        refuse_what_cannot_run(job)
         advance_pipeline(job.pipeline_id)
         tell("queue", f"job:{job.pk}")

@@ -13,6 +13,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("users/sign_in", views.sign_in),
     path("users/sign_out", views.sign_out),
     path("static/<str:name>", views.static),
+    # What a browser asks for when it shows a file that is no page.
+    path("favicon.ico", views.static, {"name": "mark.svg"}),
     path("-/readiness", views.readiness),
     path("-/internal/hooks/<str:name>", hooks.hook),
     path("jwt/auth", registry_tokens.auth),

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiodocker
 
 from shipline.errors import HostError
-from shipline.host import engine_install
+from shipline.host import packages
 
 SUITE = "bookworm"
 # What this file makes; to be raised when it makes something else.
@@ -37,7 +37,8 @@ async def make(
 def _debootstrap(progress: Callable[[str], None]) -> str:
     if found := shutil.which("debootstrap", path=PATH):
         return found
-    engine_install.install(("debootstrap",), progress)
+    lacking = "There is no debootstrap on this machine, and shipline cannot install it:"
+    packages.install(("debootstrap",), lacking, progress)
     found = shutil.which("debootstrap", path=PATH)
     if found is None:
         raise HostError("The package debootstrap brought no debootstrap.")

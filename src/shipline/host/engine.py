@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import time
@@ -31,6 +32,8 @@ DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 Progress = Callable[[str], None]
+# proc(5) writes blanks and the like in paths as three octal digits.
+_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,17 @@ def _stop(own: OwnEngine) -> bool:
         if _reaped(pid) or time.monotonic() > deadline:
             break
         time.sleep(0.05)
+    for place in mounts_below(own.folder, Path("/proc/self/mountinfo").read_text()):
+        subprocess.run(["umount", place], stderr=subprocess.DEVNULL, check=False)
     return True
+
+
+def mounts_below(folder: Path, mountinfo: str) -> list[str]:
+    """What is mounted in `folder`, innermost first (`mountinfo` as in proc(5)). dockerd leaves its network
+    namespaces mounted when it ends, and with that nobody could remove the cache."""
+    places = [line.split()[4] for line in mountinfo.splitlines()]
+    decoded = [_OCTAL.sub(lambda match: chr(int(match[1], 8)), place) for place in places]
+    return [place for place in reversed(decoded) if Path(place).is_relative_to(folder)]
 
 
 def _reaped(pid: int) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from shipline.model.circles import first_circle
 from shipline.model.variable import Variable
 
 _REFERENCE = re.compile(r"\$\$|%%|\$(\w+)|\$\{(\w+)\}|%(\w+)%", re.ASCII)
@@ -57,25 +58,6 @@ def expand_all(variables: Iterable[Variable]) -> tuple[Variable, ...]:
 
 
 def circle(variables: Mapping[str, str]) -> list[str] | None:
-    """Names that refer to one another in a circle, if there are any, in the order in which they do."""
-    wanted = {
-        name: [other for other in references(value) if other != name and other in variables]
-        for name, value in variables.items()
-        if "$" in value or "%" in value
-    }
-    done: set[str] = set()
-    for start in wanted:
-        path: dict[str, list[str]] = {} if start in done else {start: wanted[start][::-1]}
-        while path:
-            name, waiting = next(reversed(path.items()))
-            if not waiting:
-                done.add(name)
-                del path[name]
-                continue
-            other = waiting.pop()
-            if other in path:
-                names = list(path)
-                return names[names.index(other) :]
-            if other in wanted and other not in done:
-                path[other] = wanted[other][::-1]
-    return None
+    """Names that refer to one another in a circle, if there are any."""
+    graph = {name: references(value) for name, value in variables.items() if "$" in value or "%" in value}
+    return first_circle(graph) if graph else None

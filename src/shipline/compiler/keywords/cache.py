@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_plus
 
-from shipline.compiler.fields import Fields, Reader
+from shipline.compiler.fields import Fields, Reader, flat
 from shipline.compiler.nodes import Node
 from shipline.model.definition import Cache
 
@@ -22,7 +22,7 @@ def read_caches(reader: Reader, node: Node, path: str) -> tuple[Cache, ...]:
     if isinstance(node.value, dict):
         items = [node]
     elif isinstance(node.value, list):
-        items = [inner for item in node for inner in (item.value if isinstance(item.value, list) else [item])]
+        items = flat(node)
     else:
         reader.wrong(node, whole, "config can only be a hash or an array")
         return ()
@@ -78,9 +78,10 @@ def _key_sources(reader: Reader, node: Node, path: str) -> dict[str, tuple[str, 
             continue
         found[key] = reader.texts(item, f"{path}:{key}")
         limit = reader.limits.cache_key_files
-        if isinstance(item.value, list) and not item.value:
+        size = len(item.value) if isinstance(item.value, (list, dict, str)) else 1
+        if size == 0:
             reader.wrong(item, f"{path}:{key}", "config requires at least 1 item")
-        elif isinstance(item.value, list) and len(item.value) > limit:
+        elif size > limit:
             reader.wrong(item, f"{path}:{key}", f"config has too many items (maximum is {limit})")
     return found
 

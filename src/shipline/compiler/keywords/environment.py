@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Any
 
-from shipline.compiler.fields import Fields, Reader, is_blank
+from shipline.compiler.fields import Fields, Reader, is_blank, plain
 from shipline.compiler.nodes import Node
 from shipline.model.definition import Environment
 
@@ -75,8 +75,8 @@ def _kubernetes(reader: Reader, node: Node | None, path: str) -> dict[str, Any] 
             fields.wrong(key, "can't be blank", at=fields.given("flux_resource_path"))
     for key in ("managed_resources", "dashboard"):
         fields.hash(key)
-    plain: dict[str, Any] = node.plain()
-    return plain
+    written: dict[str, Any] = plain(node)
+    return written
 
 
 def environment_slug(name: str) -> str:

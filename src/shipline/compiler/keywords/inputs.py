@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shipline.compiler.fields import STRING, Reader, is_integer, shown
+from shipline.compiler.fields import STRING, Reader, is_integer, plain, shown
 from shipline.compiler.nodes import Node
 from shipline.model.definition import JobInput
 
@@ -42,9 +42,9 @@ def _input(reader: Reader, name: str, node: Node, path: str) -> JobInput | None:
         reader.wrong(options, path, f"config cannot define more than {limit} options")
     return JobInput(
         name,
-        default.plain() if default is not None else None,
+        plain(default) if default is not None else None,
         type=kind.value if kind is not None else "string",
         description=str(description.value) if description is not None else None,
-        options=tuple(item.plain() for item in options) if options is not None else (),
+        options=tuple(plain(item) for item in options) if options is not None else (),
         regex=regex.value if regex is not None and isinstance(regex.value, str) else None,
     )

@@ -14,9 +14,10 @@ from shipline.compiler.expression import (
     to_pattern,
 )
 from shipline.compiler.facts import PushFacts
-from shipline.compiler.fields import STRINGS, Fields, Reader, scalar_text
+from shipline.compiler.fields import STRINGS, Fields, Reader
 from shipline.compiler.globs import any_match
 from shipline.compiler.nodes import Node
+from shipline.compiler.ruby import to_s
 
 KEYS = ("refs", "kubernetes", "variables", "changes")
 _REFS = "should be an array of strings or regular expressions using re2 syntax"
@@ -49,7 +50,7 @@ def read_only(reader: Reader, node: Node, path: str) -> Only | None:
     fields = Fields(reader, node, path)
     refs, kubernetes = fields.given("refs"), fields.given("kubernetes")
     if kubernetes is not None and kubernetes.value != "active":
-        fields.wrong("kubernetes", f"unknown value: {scalar_text(kubernetes.plain())}")
+        fields.wrong("kubernetes", f"unknown value: {to_s(kubernetes.plain())}")
     return Only(
         refs=_refs(reader, refs, f"{path} refs") if refs is not None else None,
         variables=_expressions(fields),

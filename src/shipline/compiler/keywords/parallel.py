@@ -64,6 +64,8 @@ def _matrix(reader: Reader, node: Node, path: str, limited: bool) -> tuple[Row, 
     if limited and count > reader.limits.parallel:
         reader.wrong(node, path, f"config generates too many jobs (maximum is {reader.limits.parallel})")
         return ()
+    if limited and count == 0 and len(rows) == len(node.value):
+        reader.note(node, f"{path} is empty, and so there is no such job")
     return tuple(rows)
 
 

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from shipline.compiler.fields import Fields, Reader, is_blank
+from shipline.compiler.fields import Fields, Reader, is_blank, plain
 from shipline.compiler.nodes import Node
 from shipline.model.definition import Release, ReleaseLink
 
@@ -64,7 +64,7 @@ def _links(reader: Reader, node: Node | None, path: str) -> tuple[ReleaseLink, .
     ):
         fields.wrong("links", "should be an array of hashes")
         return ()
-    return tuple(_link(item.plain()) for item in links)
+    return tuple(_link(plain(item)) for item in links)
 
 
 def _link(written: dict[str, Any]) -> ReleaseLink:

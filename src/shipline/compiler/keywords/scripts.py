@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shipline.compiler.fields import Reader
+from shipline.compiler.fields import Reader, plain
 from shipline.compiler.nodes import Node
 
 STEP_KINDS = ("script", "step", "func")
@@ -31,8 +31,7 @@ def read_run(reader: Reader, node: Node, path: str) -> tuple[Any, ...]:
         return ()
     for position, step in enumerate(node.value):
         _check_step(reader, step, path, f"/{position}")
-    plain: list[Any] = node.plain()
-    return tuple(plain)
+    return tuple(plain(step) for step in node)
 
 
 def _check_step(reader: Reader, node: Node, path: str, at: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shipline.compiler.fields import STRINGS_OR_STRING, Reader
+from shipline.compiler.fields import STRINGS_OR_STRING, Reader, plain
 from shipline.compiler.nodes import Node
 from shipline.model.definition import IdToken
 
@@ -16,8 +16,8 @@ def read_id_tokens(reader: Reader, node: Node, path: str) -> tuple[IdToken, ...]
     for name, item in node.value.items():
         at = f"{path}:{name}"
         if not isinstance(item.value, dict):
-            reader.wrong(item, at, "config should be a hash")
             reader.wrong(item, at, "config missing required keys: aud")
+            reader.wrong(item, at, f"aud {STRINGS_OR_STRING}")
             continue
         reader.known_keys(item, at, ("aud",))
         if "aud" not in item.value:
@@ -31,8 +31,8 @@ def read_secrets(reader: Reader, node: Node, path: str) -> dict[str, Any]:
     """What each secret holds is between its provider and the runner; the shape alone is checked here."""
     if not reader.is_hash(node, path):
         return {}
-    plain: dict[str, Any] = node.plain()
-    return plain
+    written: dict[str, Any] = plain(node)
+    return written
 
 
 def read_identity(reader: Reader, node: Node, path: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shipline.compiler.fields import Fields, Reader, is_blank
+from shipline.compiler.fields import Fields, Reader, is_blank, plain
 from shipline.compiler.nodes import Node
 from shipline.model.definition import Trigger, TriggerInclude
 
@@ -52,8 +52,8 @@ def read_trigger(reader: Reader, node: Node, path: str) -> Trigger | None:
 
 def _inputs(fields: Fields) -> dict[str, Any]:
     node = fields.hash("inputs")
-    plain: dict[str, Any] = node.plain() if node is not None else {}
-    return plain
+    written: dict[str, Any] = plain(node) if node is not None else {}
+    return written
 
 
 def _forward(reader: Reader, node: Node | None, path: str) -> tuple[bool, bool]:
@@ -107,7 +107,7 @@ def _include(reader: Reader, node: Node, path: str) -> TriggerInclude | None:
         if file
         else (),
         inputs=_inputs(fields),
-        rules=tuple(rule.plain() for rule in rules if isinstance(rule.value, dict))
+        rules=tuple(plain(rule) for rule in rules if isinstance(rule.value, dict))
         if rules is not None
         else (),
     )

@@ -11,9 +11,9 @@ from shipline.compiler.fields import (
     is_blank,
     is_integer,
     is_texts,
-    scalar_text,
 )
 from shipline.compiler.nodes import Node
+from shipline.compiler.ruby import to_s
 from shipline.model.variable import Variable
 
 GLOBAL_DATA = ("value", "description", "expand", "options")
@@ -36,7 +36,7 @@ def read_variables(
             # This message has no path.
             reader.problems.add(item, "variable definition must be either a string or a hash", job=reader.job)
         else:
-            found.append(Variable(key, scalar_text(item.value)))
+            found.append(Variable(key, to_s(item.value)))
     return tuple(found)
 
 
@@ -61,4 +61,4 @@ def _with_data(reader: Reader, key: str, node: Node, path: str, data: Collection
         if not is_blank(options.value) and (value is None or value.value not in allowed):
             reader.wrong(value or node, path, "config value must be present in options")
     raw = expand is not None and expand.value is False
-    return Variable(key, scalar_text(value.value) if value is not None else "", raw=raw)
+    return Variable(key, to_s(value.value) if value is not None else "", raw=raw)

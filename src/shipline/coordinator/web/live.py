@@ -17,6 +17,7 @@ from shipline.coordinator.web import facts, views
 from shipline.coordinator.web.ansi import Renderer
 
 KEEP_ALIVE_SECONDS = 15.0
+RECONNECT_MILLISECONDS = 1000
 PIECE = 256 * 1024
 Document = dict[str, Any]
 
@@ -26,7 +27,12 @@ def _event(name: str, document: Document) -> bytes:
 
 
 def _stream(events: AsyncIterator[bytes]) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(events, content_type="text/event-stream")
+    async def stream() -> AsyncIterator[bytes]:
+        yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
+        async for event in events:
+            yield event
+
+    response = StreamingHttpResponse(stream(), content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response
@@ -54,6 +60,9 @@ async def _log(request: HttpRequest, job: Job) -> AsyncIterator[bytes]:
         yield _event("reset", {"html": ""})
         notices = ""
         while True:
+            # First the state, then what is shown: that is at least as new, and whole when the job is over.
+            state = await in_database(_state, job.pipeline_id)
+            over = any(row[0] == job.pk and row[1] in facts.OVER for row in state)
             job = await in_database(_fresh_job, job.pk)
             # The notices are there as soon as a runner has the job.
             if not notices and (notices := renderer.feed(jobs.notice_lines(job))):
@@ -61,10 +70,8 @@ async def _log(request: HttpRequest, job: Job) -> AsyncIterator[bytes]:
             while piece := await in_database(jobs.read_trace, job, offset, PIECE):
                 offset += len(piece)
                 yield _event("log", {"html": renderer.feed(piece)})
-            over = job.status in facts.OVER
             if over:
                 yield _event("log", {"html": renderer.end()})
-            state = await in_database(_state, job.pipeline_id)
             if state != seen:
                 seen = state
                 yield _event("page", await in_database(_job_parts, request, job))
