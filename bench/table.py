@@ -12,18 +12,29 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """`seconds` holds every measurement. `aim` is what we want to stay under, for the median."""
+    """`seconds` holds every measurement, none where `note` says why. `aim` is what we want to stay under, for
+    the median. A ratio has the unit `x`."""
 
     name: str
     seconds: tuple[float, ...]
     aim: float | None = None
     note: str = ""
+    unit: str = "s"
 
     @property
     def median(self) -> float:
         return statistics.median(self.seconds)
 
     def document(self) -> dict[str, Any]:
+        if not self.seconds:
+            return {"name": self.name, "runs": 0, "note": self.note}
+        if self.unit != "s":
+            return {
+                "name": self.name,
+                "ratio": round(self.median, 3),
+                "aim_ratio": self.aim,
+                "met": None if self.aim is None else self.median < self.aim,
+            }
         return {
             "name": self.name,
             "median_seconds": round(self.median, 3),
@@ -46,6 +57,9 @@ def table(figures: Sequence[Figure]) -> Table:
     for column in shown.columns[1:6]:
         column.justify = "right"
     for figure in figures:
+        if not figure.seconds:
+            shown.add_row(figure.name, "-", "", "", "0", "", figure.note)
+            continue
         met = (
             ""
             if figure.aim is None
@@ -53,11 +67,11 @@ def table(figures: Sequence[Figure]) -> Table:
         )
         shown.add_row(
             figure.name,
-            f"{figure.median:.3f} s",
+            f"{figure.median:.3f} {figure.unit}",
             f"{min(figure.seconds):.3f}",
             f"{max(figure.seconds):.3f}",
             str(len(figure.seconds)),
-            "" if figure.aim is None else f"< {figure.aim:g} s",
-            met,
+            "" if figure.aim is None else f"< {figure.aim:g} {figure.unit}",
+            " ".join(word for word in (met, figure.note) if word),
         )
     return shown

@@ -279,3 +279,25 @@ def test_a_reader_that_goes_away_is_no_error(place: Place) -> None:
     ended = subprocess.run(["bash", "-c", words], cwd=place.root, capture_output=True, text=True)
     assert ended.stdout.startswith("stage")
     assert ended.stderr == ""
+
+
+def test_lines_of_other_projects_and_components_are_shown_too(place: Place, folder: Folder) -> None:
+    other = folder("other")
+    other.write("a.yml", "include: b.yml\n")
+    other.write("b.yml", "b:\n  script: x\n  stag: y\n")
+    other.write("templates/lint.yml", "c:\n  script: x\n  imag: y\n")
+    place.config(
+        "include:\n  - {project: g/o, file: a.yml}\n  - component: gitlab.com/g/o/lint@main\na: {script: x}\n"
+    )
+    ended = place.run("lint", "--project", f"g/o={other.root}")
+    assert "g/o:b.yml:3:3: error: jobs:b config contains unknown keys: stag\n  3 |   stag: y\n" in ended.out
+    assert "g/o@main:templates/lint.yml:3:3: error: jobs:c config contains unknown keys: imag\n" in ended.out
+    assert "  3 |   imag: y\n" in ended.out
+
+
+def test_inputs_of_the_file_itself_can_be_given(place: Place) -> None:
+    place.config("spec:\n  inputs:\n    job: {}\n---\n$[[ inputs.job ]]: {script: x}\n")
+    assert place.run("lint").code == 1
+    (job,) = place.run("lint", "--format", "json", "--input", "job=unit").json()["jobs"]
+    assert job["name"] == "unit"
+    assert place.run("explain", "unit", "--input", "job=unit").code == 0

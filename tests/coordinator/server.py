@@ -7,6 +7,7 @@ import base64
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -31,6 +32,8 @@ Json = dict[str, Any]
 # GitLab's access levels.
 GUEST, REPORTER, DEVELOPER, MAINTAINER = 10, 20, 30, 40
 _numbers = count(1)
+# Nothing here speaks TLS, and reading the authorities for every client would take most of the tests' time.
+_NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def free_port() -> int:
@@ -79,8 +82,8 @@ class Coordinator:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
-            with suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/-/readiness", trust_env=False).status_code == 200:
+            with suppress(httpx.TransportError), self.client() as client:
+                if client.get("/-/readiness").status_code == 200:
                     return
             time.sleep(0.02)
         pytest.fail(f"It did not start:\n{self.log[-3000:]}")
@@ -97,7 +100,7 @@ class Coordinator:
             headers=headers,
             timeout=ANSWER_SECONDS,
             trust_env=False,
-            follow_redirects=False,
+            verify=_NO_AUTHORITIES,
         )
 
     def user(self, name: str = "") -> User:
@@ -119,8 +122,8 @@ def running(folder: Path, settings: Config | None = None) -> Iterator[Coordinato
     """A coordinator that is gone afterwards, whatever was done to it. What it logs is part of every test: an
     exception that nobody saw is a failure."""
     coordinator = Coordinator(DataFolder(folder), settings or Config())
-    coordinator.start()
     try:
+        coordinator.start()
         yield coordinator
     finally:
         if coordinator.process is not None and coordinator.process.poll() is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,10 +28,10 @@ from shipline.compiler.includes import load_all
 from shipline.compiler.limits import DEFAULT_LIMITS
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
-from shipline.compiler.sources import SourceError, Sources
+from shipline.compiler.sources import Component, Sources
 from shipline.errors import UsageError
 from shipline.model.variable import Variable
-from shipline.sources.folder import Folder
+from shipline.sources.folder import CommitFiles, Folder
 from shipline.sources.git import Repository, repository_around
 from shipline.sources.workspace import Elsewhere, Workspace
 
@@ -46,12 +48,13 @@ class Outcome:
     path: str
     texts: dict[str, bytes]
     sources: Sources
+    inputs: Mapping[str, str]
 
     @property
     def included(self) -> Node | None:
         """With everything included, as it was before `extends`."""
         return load_all(
-            self.path, self.texts[self.path], self.push, self.sources, DEFAULT_LIMITS, {}, Problems()
+            self.path, self.texts[self.path], self.push, self.sources, DEFAULT_LIMITS, self.inputs, Problems()
         )
 
     @cached_property
@@ -88,6 +91,8 @@ class Outcome:
 
 def compile_for(facts: Facts) -> Outcome:
     """Compile the file for these facts. Raises UsageError when it cannot be read."""
+    # Trees have no cycles, and the command ends soon: looking for garbage would take a sixth of its time.
+    gc.disable()
     root = _root(facts)
     text, path = _text(facts, root)
     texts = {path: text}
@@ -98,20 +103,50 @@ def compile_for(facts: Facts) -> Outcome:
     )
     sources = _Noted(folder, elsewhere, texts)
     push = _push(facts, root, sources)
-    return Outcome(compile_pipeline(path, text, push, sources), push, path, texts, sources)
+    inputs = dict(facts.inputs)
+    return Outcome(
+        compile_pipeline(path, text, push, sources, inputs=inputs), push, path, texts, sources, inputs
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Noted(Workspace):
-    """Keeps the project's own files as they are read, to show lines of them."""
+    """Keeps files as they are read, by the names that problems use, to show lines of them."""
 
     texts: dict[str, bytes]
+    label: str = ""
 
     def local(self, path: str) -> bytes | None:
         content = self.files.local(path)
         if content is not None:
-            self.texts[path] = content
+            self.texts[self.label + path] = content
         return content
+
+    def project(self, project: str, ref: str | None) -> Workspace:
+        label = f"{project}@{ref}:" if ref else f"{project}:"
+        return self._of(Workspace(self.files, self.elsewhere).project(project, ref).files, label)
+
+    def remote(self, url: str) -> bytes:
+        content = self.texts[url] = Workspace(self.files, self.elsewhere).remote(url)
+        return content
+
+    def template(self, name: str) -> bytes | None:
+        content = Workspace(self.files, self.elsewhere).template(name)
+        if content is not None:
+            self.texts[name] = content
+        return content
+
+    def component(self, host: str, path: str, name: str, version: str) -> Component:
+        found = Workspace(self.files, self.elsewhere).component(host, path, name, version)
+        label = f"{path}@{version}:"
+        self.texts[label + found.path] = found.content
+        inside = found.sources
+        return (
+            replace(found, sources=self._of(inside.files, label)) if isinstance(inside, Workspace) else found
+        )
+
+    def _of(self, files: Folder | CommitFiles, label: str) -> Workspace:
+        return _Noted(files, self.elsewhere, self.texts, label)
 
 
 def _root(facts: Facts) -> Path:
@@ -161,7 +196,6 @@ def _push(facts: Facts, root: Path, sources: Workspace) -> PushFacts:
         merge_request=_merge_request(facts, branch, project),
         upstream=UpstreamFacts(1, 1, 1) if facts.source in ("pipeline", "parent_pipeline") else None,
         changed_since=lambda ref: _changed_since(facts, repository, ref),
-        tracked_in=lambda name, ref: _tracked_in(sources, name, ref),
     )
     predefined = predefined_variables(SERVER, project, CommitFacts("0" * 40), push)
     return replace(push, predefined=_over(predefined, facts.predefined))
@@ -181,14 +215,6 @@ def _changed_since(facts: Facts, repository: Repository | None, ref: str) -> fro
     if commit is None:
         raise RuleError("rules:changes:compare_to is not a valid ref")
     return repository.changed_since(commit)
-
-
-def _tracked_in(sources: Workspace, project: str, ref: str | None) -> frozenset[str]:
-    """For `exists:project`."""
-    try:
-        return sources.project(project, ref).tracked()
-    except SourceError as error:
-        raise RuleError(f"rules:exists:project `{project}` not found or access denied") from error
 
 
 def _project(facts: Facts, root: Path, repository: Repository | None) -> ProjectFacts:

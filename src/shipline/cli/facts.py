@@ -30,6 +30,7 @@ class Facts:
     project_path: str | None
     variables: tuple[tuple[str, str], ...]
     predefined: tuple[tuple[str, str], ...]
+    inputs: tuple[tuple[str, str], ...]
     changed: frozenset[str] | None
     tracked: frozenset[str] | None
     projects: tuple[tuple[str, Path], ...]
@@ -105,6 +106,14 @@ _OPTIONS = (
         help="Another value for a predefined variable.",
     ),
     click.option(
+        "--input",
+        "inputs",
+        metavar="K=V",
+        multiple=True,
+        callback=_pairs,
+        help="A value for an input of the file's spec:inputs.",
+    ),
+    click.option(
         "--changed",
         metavar="PATH",
         multiple=True,
@@ -158,6 +167,6 @@ def _facts(given: dict[str, Any], no_diff: bool) -> Facts:
     if no_diff and given["changed"]:
         raise click.UsageError("--no-diff says that no diff is known, --changed says what is in it.")
     given["changed"] = None if no_diff else frozenset(given["changed"])
-    given |= {name: tuple(given[name]) for name in ("variables", "predefined", "projects")}
+    given |= {name: tuple(given[name]) for name in ("variables", "predefined", "inputs", "projects")}
     given["tracked"] = frozenset(given["tracked"]) or None
     return Facts(**given)

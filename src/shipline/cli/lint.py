@@ -13,7 +13,6 @@ from shipline.cli.facts import Facts, facts_options
 from shipline.cli.problems import told
 from shipline.cli.terminal import Style, columns, out, style
 from shipline.compiler.present.jobs import job_document, problem_document
-from shipline.compiler.present.merged import as_yaml
 from shipline.compiler.present.written import Written
 from shipline.model.definition import JobDefinition, PipelineDefinition
 
@@ -35,6 +34,9 @@ def lint(facts: Facts, output: str) -> None:
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
+    # Its patterns take time that only this form needs.
+    from shipline.compiler.present.merged import as_yaml
+
     compiled = outcome.compiled
     return {
         "valid": compiled.valid,

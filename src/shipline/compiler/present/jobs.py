@@ -6,6 +6,7 @@ and `environment` are null when the job says nothing of them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
@@ -42,11 +43,9 @@ def job_document(job: JobDefinition, written: Written) -> dict[str, Any]:
     }
     more = {key: plain(value) for key, value in _others(job, named)}
     if job.image is not None:
-        more |= {f"image_{key}": plain(value) for key, value in _others(job.image, {"name": None})}
+        more |= {f"image_{key}": plain(value) for key, value in _others(job.image, ("name",))}
     if job.environment is not None:
-        more |= {
-            f"environment_{key}": plain(value) for key, value in _others(job.environment, {"name": None})
-        }
+        more |= {f"environment_{key}": plain(value) for key, value in _others(job.environment, ("name",))}
     return named | more
 
 
@@ -69,23 +68,37 @@ def problem_document(problem: Problem) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Any part of a definition as JSON's own types."""
-    if isinstance(value, tuple) and value and all(isinstance(item, Variable) for item in value):
-        return variables_document(value)
-    if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, (tuple, list)):
+        if value and isinstance(value[0], Variable):
+            return variables_document(tuple(value))
+        return [plain(item) for item in value]
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    return value
+    if is_dataclass(value):
+        return {name: plain(getattr(value, name)) for name, _ in _fields(type(value))}
+    return str(value)
 
 
-def _others(value: Any, known: dict[str, Any]) -> list[tuple[str, Any]]:
+def _others(value: Any, known: Collection[str]) -> list[tuple[str, Any]]:
     """The fields that are not among `known` and are not as usual."""
-    found = []
-    for field in fields(value):
-        item = getattr(value, field.name)
-        usual = field.default if field.default_factory is MISSING else field.default_factory()
-        if field.name not in known and item != usual:
-            found.append((field.name, item))
+    return [
+        (name, item)
+        for name, usual in _fields(type(value))
+        if name not in known and (item := getattr(value, name)) is not usual and item != usual
+    ]
+
+
+_KNOWN: dict[type[Any], tuple[tuple[str, Any], ...]] = {}
+
+
+def _fields(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    """Names and usual values of a dataclass, looked up once: there are thousands of jobs."""
+    found = _KNOWN.get(kind)
+    if found is None:
+        found = _KNOWN[kind] = tuple(
+            (field.name, field.default if field.default_factory is MISSING else field.default_factory())
+            for field in fields(kind)
+        )
     return found
