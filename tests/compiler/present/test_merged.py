@@ -47,6 +47,7 @@ TREES = st.recursive(
     {"a": "---", "b": "...", "c": "- x", "d": "a: b", "e": "a #b", "f": "@x", "g": "%x", "h": "=", "i": "<<"}
 )
 @example({"a": "a\r\nb", "b": "\x85", "c": "\u2028x\ny", "d": "\ufeff", "e": "\x1b[0m"})
+@example({"a": "00,", "b": "1,000"})
 @example({"a": {}, "b": [], "c": [{}, [], [[]], None], "d": None, "": ""})
 def test_loading_what_was_written_gives_the_same_tree(tree: dict[str, Any]) -> None:
     assert again(tree) == tree

@@ -32,7 +32,7 @@ _WORDS = frozenset(
     )
     for form in (word, word.upper(), word.capitalize(), word.title())
 ) | {"", "~", "=", "<<"}
-_NUMBER_LIKE = re.compile(r"[-+.0-9][-+.:_0-9a-fA-FxXoOtTzZ \t]*")
+_NUMBER_LIKE = re.compile(r"[-+.0-9][-+.,:_0-9a-fA-FxXoOtTzZ \t]*")
 _PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|-(?=[^\s-]))[^\x00-\x1f\x7f-\x9f\ufeff\u2028\u2029]*")
 _BREAKS_PLAIN = re.compile(r": |:$| #| $|\t")
 _UNPRINTABLE = re.compile(
