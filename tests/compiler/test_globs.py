@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipline.compiler.globs import COMPARISON_LIMIT, any_match, directories
+from shipline.compiler.globs import COMPARISON_LIMIT, any_exists, any_match
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,21 @@ def test_hostile_patterns_take_no_time() -> None:
     assert not any_match(["{a," * 2_000 + "}" * 2_000], [path])
 
 
-def test_directories_are_all_that_hold_a_path() -> None:
-    assert directories(["a/b/c.txt", "a/d.txt", "e.txt"]) == {"a/", "a/b/"}
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("docs/", True), ("docs/deep/", True), ("docs", False), ("doc/", False), ("d*/deep/", False), ("a\\b", True),
+        ("docs/deep/x.md", True), ("**/*.md", True), ("*.md", False), ("*", True), ("/a", False), ("./a", False),
+    ],
+)  # fmt: skip
+def test_rules_exists_reads_a_pattern_without_signs_as_a_path_or_a_folder(pattern: str, found: bool) -> None:
+    assert any_exists([pattern], {"docs/deep/x.md", "a\\b", "top.txt"}) is found
+
+
+def test_rules_exists_compares_the_top_folder_only_where_that_is_enough() -> None:
+    paths = {f"deep/{number}" for number in range(COMPARISON_LIMIT + 1)}
+    assert not any_exists(["*.py"], paths)
+    assert any_exists(["**/*.py"], paths)
 
 
 NAMES = st.text("abc.-_é ", min_size=1, max_size=6)

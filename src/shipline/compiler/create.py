@@ -116,8 +116,8 @@ class _Creator:
         """Tags with their variables; unknown ones stay as text, and those of rules are not seen."""
         if not any("$" in tag or "%" in tag for tag in job.tags):
             return job
-        values = self.visible.job(job)
-        tags = dict.fromkeys(expand(tag, values.get, keep_unknown=True) for tag in job.tags)
+        value_of = self.visible.job(job).expanded
+        tags = dict.fromkeys(expand(tag, value_of, keep_unknown=True) for tag in job.tags)
         return replace(job, tags=tuple(tags))
 
     def _inherited(self, taken: bool | tuple[str, ...], own: tuple[Variable, ...]) -> tuple[Variable, ...]:
@@ -186,7 +186,7 @@ class _Creator:
         if not written:
             return None
         values = self.visible.workflow(self.variables)
-        return expand(written, values.get).strip()[: self.limits.workflow_name] or None
+        return expand(written, values.expanded).strip()[: self.limits.workflow_name] or None
 
 
 def _by_rule(job: JobDefinition, rule: Rule, explicit: bool | None) -> JobDefinition:

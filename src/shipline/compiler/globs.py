@@ -6,7 +6,7 @@ They become RE2 patterns, so that no pattern takes more than linear time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from shipline.compiler.expression import compiled
 COMPARISON_LIMIT = 50_000
 # More alternatives than these, of `{a,b}{c,d}...`, are left out.
 BRACES_LIMIT = 1_000
+_SIGNS = frozenset("*?[{")
 _NEVER = r"[^\x00-\x{10FFFF}]"
 
 
@@ -27,15 +28,21 @@ def any_match(patterns: Iterable[str], paths: Iterable[str]) -> bool:
     return any(matcher.fullmatch(path) is not None for matcher in matchers for path in known)
 
 
-def directories(paths: Iterable[str]) -> set[str]:
-    """Every folder that holds a path, each with a slash at its end."""
-    found: set[str] = set()
-    for path in paths:
-        end = path.rfind("/")
-        while end > 0 and path[: end + 1] not in found:
-            found.add(path[: end + 1])
-            end = path.rfind("/", 0, end)
-    return found
+def any_exists(patterns: Iterable[str], paths: Collection[str]) -> bool:
+    """As `rules:exists` reads patterns: one without signs is a path as it stands or, with a slash at its end, a
+    folder. When all are of the top folder, only that is compared."""
+    listed = list(patterns)
+    exact = [pattern for pattern in listed if not _SIGNS & set(pattern)]
+    for pattern in exact:
+        if pattern.endswith("/"):
+            if any(path.startswith(pattern) for path in paths):
+                return True
+        elif pattern in paths:
+            return True
+    others = [pattern for pattern in listed if _SIGNS & set(pattern)]
+    if all("/" not in pattern and "**" not in pattern for pattern in listed):
+        paths = [path for path in paths if "/" not in path]
+    return any_match(others, paths)
 
 
 @lru_cache(maxsize=4096)

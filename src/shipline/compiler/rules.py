@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from shipline.compiler.expression import Expression, ExpressionError, parse
 from shipline.compiler.facts import PushFacts, RuleError
 from shipline.compiler.fields import Fields, Reader, flat, is_texts
-from shipline.compiler.globs import any_match, directories
+from shipline.compiler.globs import any_exists, any_match
 from shipline.compiler.keywords.needs import OF_RULE, WrittenNeeds, read_needs
 from shipline.compiler.keywords.variables import NO_DATA, read_variables
 from shipline.compiler.keywords.workflow import read_auto_cancel
 from shipline.compiler.nodes import Node
 from shipline.compiler.ruby import to_s
+from shipline.compiler.values import nested
 from shipline.model.definition import AutoCancel, When
 from shipline.model.expansion import expand
 from shipline.model.variable import Variable
@@ -216,30 +217,31 @@ def holds(rule: Rule, values: Values, facts: PushFacts) -> bool:
 
 
 def changed(changes: Changes, values: Values, facts: PushFacts) -> bool:
+    value_of = nested(values)
     paths = facts.changed_paths
     if changes.compare_to is not None:
-        paths = facts.changed_since(expand(changes.compare_to, values.get, keep_unknown=True))
+        paths = facts.changed_since(expand(changes.compare_to, value_of, keep_unknown=True))
     # Where no diff is known, such as on a new branch or in a schedule, everything counts as changed.
-    return paths is None or any_match(_expanded(changes.paths, values), paths)
+    return paths is None or any_match(_expanded(changes.paths, value_of), paths)
 
 
 def _existing(exists: Exists, values: Values, facts: PushFacts) -> bool:
-    patterns = _expanded(exists.paths, values)
+    if not exists.paths:
+        return False
+    value_of = nested(values)
     if exists.project is None:
         paths = facts.tracked_paths()
     else:
-        ref = expand(exists.ref, values.get, keep_unknown=True) if exists.ref is not None else None
-        paths = facts.tracked_in(expand(exists.project, values.get, keep_unknown=True), ref)
-    if any(pattern.endswith("/") for pattern in patterns):
-        paths = paths | directories(paths)
-    return any_match(patterns, paths)
+        ref = expand(exists.ref, value_of, keep_unknown=True) if exists.ref is not None else None
+        paths = facts.tracked_in(expand(exists.project, value_of, keep_unknown=True), ref)
+    return any_exists(_expanded(exists.paths, value_of), paths)
 
 
-def _expanded(patterns: tuple[str, ...], values: Values) -> tuple[str, ...]:
-    return tuple(
-        expand(pattern, values.get, keep_unknown=True) if "$" in pattern or "%" in pattern else pattern
+def _expanded(patterns: tuple[str, ...], value_of: Callable[[str], str | None]) -> list[str]:
+    return [
+        expand(pattern, value_of, keep_unknown=True) if "$" in pattern or "%" in pattern else pattern
         for pattern in patterns
-    )
+    ]
 
 
 __all__ = ["Changes", "Exists", "Rule", "RuleError", "changed", "first_match", "holds", "read_rules"]

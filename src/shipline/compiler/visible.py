@@ -5,11 +5,11 @@ From low to high: predefined, the YAML's, and what was set for the project and t
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from shipline.compiler.facts import PushFacts
 from shipline.compiler.predefined import slug
+from shipline.compiler.values import Seen
 from shipline.model.definition import JobDefinition, When
 from shipline.model.variable import Variable
 
@@ -33,15 +33,18 @@ class Visible:
     """For workflow and jobs of one pipeline."""
 
     def __init__(self, facts: PushFacts) -> None:
+        self.own_settings = facts.settings
         self.settings = _plain(facts.settings)
         self.predefined = {"CI_NODE_TOTAL": "1", "CI_PIPELINE_IID": "", **_plain(facts.predefined)}
 
-    def workflow(self, variables: Iterable[Variable]) -> Mapping[str, str]:
-        return ChainMap(self.settings, _plain(variables), self.predefined)
+    def workflow(self, variables: tuple[Variable, ...]) -> Seen:
+        layers = (self.own_settings, variables)
+        return Seen(self.settings, _plain(variables), self.predefined, layers=layers)
 
-    def job(self, job: JobDefinition) -> Mapping[str, str]:
+    def job(self, job: JobDefinition) -> Seen:
         """`job.variables` are the whole YAML's, as the job inherits them."""
-        return ChainMap(self.settings, _plain(job.variables), job_variables(job), self.predefined)
+        layers = (self.own_settings, job.variables)
+        return Seen(self.settings, _plain(job.variables), job_variables(job), self.predefined, layers=layers)
 
 
 def job_variables(job: JobDefinition) -> dict[str, str]:
