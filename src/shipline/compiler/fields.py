@@ -216,7 +216,7 @@ class Fields:
         item = self.given(key)
         if item is None:
             return None
-        if item.value not in besides:
+        if not isinstance(item.value, str) or item.value.lower() not in besides:
             self.reader.duration(item, f"{self.path} {words_of(key)}", limit=limit)
         return str(item.value)
 
