@@ -56,10 +56,6 @@ class Problems:
             node.key(unknown[0]), f"{text}: {', '.join(unknown)}".lower(), job=job, hint="; ".join(guesses)
         )
 
-    def unsupported(self, node: Node, what: str, job: str | None = None) -> None:
-        """For what shipline does not know yet: refused, never ignored."""
-        self.add(node, f"{what} is not supported by shipline yet", job=job)
-
 
 def closest(key: str, known: Sequence[str]) -> str:
     """A suggestion for a misspelt key; empty when there is none."""
