@@ -150,3 +150,30 @@ def test_a_pipeline_that_the_workflow_keeps_out_is_the_reason(place: Place) -> N
     place.config(RULED)
     ended = place.run("explain", "test", "--tag", "v1")
     assert "Pipeline filtered out by workflow rules." in ended.out
+
+
+def test_each_rule_says_what_became_of_it_and_with_which_values(place: Place) -> None:
+    place.config(
+        "a:\n"
+        "  script: x\n"
+        "  variables: {MODE: fast}\n"
+        "  rules:\n"
+        "    - if: $CI_COMMIT_TAG\n"
+        "      when: never\n"
+        '    - if: $MODE == "fast"\n'
+        "      changes: [docs/*]\n"
+        "    - exists: [Dockerfile]\n"
+        "    - if: $MODE =~ /^f/\n"
+        "      variables: {MODE: slow}\n"
+        "    - when: never\n"
+    )
+    rules = explained(place, "a")["rules"]
+    assert [(rule["number"], rule["rule"], rule["holds"], rule["why"], rule["line"]) for rule in rules] == [
+        (1, "if: $CI_COMMIT_TAG, when: never", False, "CI_COMMIT_TAG is not set", 5),
+        (2, 'if: $MODE == "fast", changes: docs/*', False, "no file that changed is among them", 7),
+        (3, "exists: Dockerfile", False, "no file of the repository is among them", 9),
+        (4, "if: $MODE =~ /^f/", True, 'MODE is "fast"', 10),
+        (5, "when: never", None, "", 12),
+    ]
+    given = explained(place, "a", "--var", "MODE=x")["rules"]
+    assert [rule["why"] for rule in given[1::2]] == ['MODE is "x"', 'MODE is "x"']

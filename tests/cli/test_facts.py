@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from tests.cli.conftest import Folder, Place
 
@@ -121,3 +123,10 @@ def test_exists_looks_into_a_mapped_project(place: Place, folder: Folder) -> Non
         "rules:exists:project `group/other` not found or access denied"
         in ended.json()["errors"][0]["message"]
     )
+
+
+def test_words_that_are_not_utf8_are_taken(place: Place) -> None:
+    place.config(RULED)
+    name = os.fsdecode(b"docs/caf\xe9.md")
+    assert "docs" in names(place, "--changed", name, "--var", f"X={name}")
+    assert place.run("lint", "--ref", name).code == 0

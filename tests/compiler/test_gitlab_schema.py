@@ -139,9 +139,11 @@ def takes(written: dict[str, Any]) -> bool:
 CASES = list(cases())
 
 
-@pytest.mark.parametrize(
-    ("kind", "name", "written"), CASES, ids=[f"{kind} {name}" for kind, name, _ in CASES]
-)
-def test_the_fixture_ends_as_with_gitlabs_own_compiler(kind: str, name: str, written: Any) -> None:
-    exceptions = REFUSED if kind == "positive" else TAKEN
-    assert takes(written) == ((kind == "positive") != (name in exceptions))
+if CASES:
+
+    @pytest.mark.parametrize(
+        ("kind", "name", "written"), CASES, ids=[f"{kind} {name}" for kind, name, _ in CASES]
+    )
+    def test_the_fixture_ends_as_with_gitlabs_own_compiler(kind: str, name: str, written: Any) -> None:
+        exceptions = REFUSED if kind == "positive" else TAKEN
+        assert takes(written) == ((kind == "positive") != (name in exceptions))

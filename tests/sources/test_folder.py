@@ -96,3 +96,11 @@ def test_another_work_tree_of_a_repository_has_its_own_branch(work: Work, tmp_pa
     assert found is not None
     assert found.branch() == "second"
     assert Folder(tmp_path / "second").tracked() == {"a.yml"}
+
+
+def test_a_name_that_is_not_utf8_is_told_as_git_tells_it(folder: Path, work: Work) -> None:
+    for root in (folder, work.root):
+        (root / os.fsdecode(b"caf\xe9.yml")).write_text("")
+    work.git("add", ".")
+    assert Folder(folder).tracked() == {"ci/a.yml", "caf\ufffd.yml"}
+    assert Folder(work.root).tracked() == {"caf\ufffd.yml"}

@@ -56,7 +56,7 @@ def explain(facts: Facts, output: str, job: str) -> None:
     rules = [found.rule if found is not None else None for found in (decision, workflow)]
     layers = Layers(facts.variables, *rules)
     why = decision.reason if decision is not None else ""
-    found = explained(job, merged, origins_of(tree), outcome.compiled.pipeline, layers, why)
+    found = explained(job, merged, origins_of(tree), outcome.compiled.pipeline, layers, why, outcome.push)
     if output == "json":
         out([json.dumps(found.document(), ensure_ascii=False, indent=2, default=str)])
     else:
@@ -71,11 +71,18 @@ def _report(found: Explanation, outcome: Outcome, paint: Style) -> Iterable[str]
         yield f"  {safe(why)}"
     if found.jobs:
         yield f"  as {safe(', '.join(found.jobs))}"
-    for head, entries in (("keyword", found.keywords), ("variable", found.variables)):
+    if found.rules:
+        yield ""
+        marks = {True: "matches", False: "no", None: "not asked"}
+        rows = [(str(rule.number), _short(rule.rule), marks[rule.holds], rule.why) for rule in found.rules]
+        yield from columns(rows, ("rule", "", "", "because"), paint, ("cyan", "", "", "dim"))
+    # Those stand above already, each in its line.
+    keywords = [entry for entry in found.keywords if entry.name != "rules"]
+    for head, entries in (("keyword", keywords), ("variable", found.variables)):
         if entries:
             yield ""
-            rows = [row for entry in entries for row in _rows(entry)]
-            yield from columns(rows, (head, "value", "from"), paint, ("cyan", "", "dim"))
+            lines = [row for entry in entries for row in _rows(entry)]
+            yield from columns(lines, (head, "value", "from"), paint, ("cyan", "", "dim"))
 
 
 def _rows(entry: Entry) -> list[tuple[str, str, str]]:

@@ -161,11 +161,19 @@ def facts_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_facts
 
 
+def _text(value: Any) -> Any:
+    """Words of the command line that are not UTF-8, as git's names are told: nothing else could print them."""
+    if isinstance(value, str):
+        return value.encode(errors="surrogateescape").decode(errors="replace")
+    return type(value)(map(_text, value)) if isinstance(value, (tuple, list)) else value
+
+
 def _facts(given: dict[str, Any], no_diff: bool) -> Facts:
     if given["ref"] and given["tag"]:
         raise click.UsageError("--ref is a branch and --tag a tag: a pipeline is for one of them.")
     if no_diff and given["changed"]:
         raise click.UsageError("--no-diff says that no diff is known, --changed says what is in it.")
+    given = {name: _text(value) for name, value in given.items()}
     given["changed"] = None if no_diff else frozenset(given["changed"])
     given |= {name: tuple(given[name]) for name in ("variables", "predefined", "inputs", "projects")}
     given["tracked"] = frozenset(given["tracked"]) or None

@@ -48,7 +48,8 @@ class Folder:
         for place, folders, files in os.walk(self.root):
             folders[:] = [name for name in folders if name != ".git"]
             at = Path(place).relative_to(self.root)
-            found += [(at / name).as_posix() for name in files]
+            # A name that is not UTF-8 is told as git's names are.
+            found += [os.fsencode(at / name).decode(errors="replace") for name in files]
             if len(found) > FILES_LIMIT:
                 break
         return found

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from shipline.compiler.facts import PushFacts
 from shipline.compiler.nodes import Node
 from shipline.compiler.present.origins import Origin, Origins
-from shipline.compiler.present.written import INHERITED, Written
+from shipline.compiler.present.verdicts import Verdict, verdicts
+from shipline.compiler.present.written import INHERITED, Written, takes
+from shipline.compiler.visible import Visible
 from shipline.model.definition import JobDefinition, PipelineDefinition
+from shipline.model.variable import Variable
 
 NOT_JOBS = (
     "after_script", "before_script", "cache", "default", "image", "include", "services", "stages", "variables",
     "workflow",
 )  # fmt: skip
+RULE = "the rule that matched"
+PARALLEL = Origin("parallel")
 # What a rule may change of its job.
 BY_RULE = ("when", "start_in", "allow_failure", "needs", "interruptible")
 USUAL = {"stage": "test", "when": "on_success", "allow_failure": False}
@@ -41,6 +47,7 @@ class Explanation:
     keywords: tuple[Entry, ...]
     variables: tuple[Entry, ...]
     jobs: tuple[str, ...] = ()
+    rules: tuple[Verdict, ...] = ()
 
     def document(self) -> dict[str, Any]:
         return {
@@ -48,6 +55,7 @@ class Explanation:
             "included": self.included,
             "why": self.why,
             "jobs": list(self.jobs),
+            "rules": [asdict(verdict) for verdict in self.rules],
             "keywords": [_entry(entry) for entry in self.keywords],
             "variables": [_entry(entry) for entry in self.variables],
         }
@@ -100,6 +108,7 @@ def explain(
     pipeline: PipelineDefinition | None,
     layers: Layers,
     why: str,
+    facts: PushFacts,
 ) -> Explanation:
     """`name` is a job of `merged`, or one of the jobs that `parallel` made of it."""
     written = written_name(merged, name) or name
@@ -109,14 +118,36 @@ def explain(
         if job.name == name or (name == written and job.group == written)
     ]
     final = jobs[0] if jobs else None
+    variables = tuple(_variables(written, merged, origins, final, layers))
+    known = final is not None or name == written
+    values = None
+    if known:
+        without = Layers(layers.given, None, layers.workflow_rule)
+        below = [
+            *_variables(written, merged, origins, None, without),
+            *(e for e in variables if e.origin == PARALLEL),
+        ]
+        values = _seen(written, merged, final, below, facts)
     return Explanation(
         job=name,
         included=bool(jobs),
         why=why,
         keywords=tuple(_keywords(written, merged, origins, final, layers)),
-        variables=tuple(_variables(written, merged, origins, final, layers)),
+        variables=variables,
         jobs=tuple(job.name for job in jobs if job.name != name),
+        rules=tuple(verdicts(merged.value[written].value.get("rules"), layers.job_rule, values, facts)),
     )
+
+
+def _seen(
+    job: str, merged: Node, final: JobDefinition | None, variables: Iterable[Entry], facts: PushFacts
+) -> Mapping[str, str]:
+    """What the job's rules saw: none of the variables that the rule which matched has set."""
+    stage = merged.value[job].value.get("stage")
+    name = str(stage.value) if stage is not None and stage.value is not None else USUAL["stage"]
+    definition = final or JobDefinition(job, str(name), ())
+    own = tuple(Variable(entry.name, entry.value) for entry in variables)
+    return Visible(facts).job(replace(definition, variables=own))
 
 
 def _keywords(
@@ -127,9 +158,7 @@ def _keywords(
     for key in dict.fromkeys((*USUAL, *own, *INHERITED, *(key for key in BY_RULE if key in rule))):
         node = own.get(key)
         if key in BY_RULE and final is not None and key in rule:
-            yield Entry(
-                key, rule[key].plain(), Origin("the rule that matched", rule[key].file, rule[key].line)
-            )
+            yield Entry(key, rule[key].plain(), Origin(RULE, rule[key].file, rule[key].line))
         elif key == "variables":
             continue
         elif node is not None and node.value is not None:
@@ -179,7 +208,7 @@ def _variables(
                 yield entry
 
     yield from layer(Entry(key, value, Origin("a pipeline variable")) for key, value in layers.given)
-    yield from layer(_written(layers.job_rule, "the rule that matched", values))
+    yield from layer(_written(layers.job_rule, RULE, values))
     own = merged.value[job]
     yield from layer(_of_job(own, origins, job, values))
     below = [
@@ -188,11 +217,8 @@ def _variables(
     ]
     known = {entry.name for entry in below}
     # What no file has under `variables` comes of the matrix, or of `parallel` itself.
-    rest = Origin("parallel" if final is not None and final.name != job else "a rule")
-    yield from layer(Entry(key, value, rest) for key, value in values.items() if key not in known)
-    if final is not None:
-        below = [entry for entry in below if entry.name in values]
-    yield from layer(below)
+    yield from layer(Entry(key, value, PARALLEL) for key, value in values.items() if key not in known)
+    yield from layer(entry for entry in below if takes(own, "variables", entry.name))
 
 
 def _of_job(own: Node, origins: Origins, job: str, values: dict[str, str]) -> Iterator[Entry]:

@@ -36,15 +36,15 @@ class Written:
 
     def inherited(self, own: Node, key: str) -> Node | None:
         """From `default`, or from the keyword at the top of the file, unless the job does not want it."""
-        if key not in INHERITED or not _takes(own, key):
+        if key not in INHERITED or not takes(own, "default", key):
             return None
         found = _given(self.merged.value.get("default"), key)
         return found or (_given(self.merged, key) if key in GLOBAL else None)
 
 
-def _takes(own: Node, key: str) -> bool:
-    inherit = _given(own, "inherit")
-    wanted = _given(inherit, "default")
+def takes(own: Node, what: str, key: str) -> bool:
+    """Whether a job inherits a key of `default`, or one of the `variables`."""
+    wanted = _given(_given(own, "inherit"), what)
     if wanted is None:
         return True
     names = wanted.plain()
