@@ -272,6 +272,16 @@ def test_an_error_in_an_included_file_names_that_file(work_tree: WorkTree) -> No
     assert "ci/jobs.yml:3" in pushed.said
 
 
+@pytest.mark.parametrize(
+    "address", ["https://127.0.0.1/x.yml", "https://localhost/x.yml", "http://192.0.2.1/x.yml"]
+)
+def test_a_remote_file_is_never_asked_of_this_machine_or_its_network(
+    work_tree: WorkTree, address: str
+) -> None:
+    pushed = work_tree.ship(f"include: {{remote: '{address}'}}\njob: {{script: make}}\n")
+    assert ".gitlab-ci.yml:1: Remote file could not be fetched because URL is blocked" in pushed.said
+
+
 def test_an_included_file_that_is_not_there_is_told_with_the_line_that_asks_for_it(
     work_tree: WorkTree,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Files that a configuration includes, from the coordinator's own repositories."""
+"""Files that a configuration includes: from the coordinator's own repositories, remote ones over https."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from shipline.compiler.sources import (
 from shipline.coordinator.access import may_read
 from shipline.coordinator.models import Project
 from shipline.coordinator.services import services
+from shipline.sources.remote import Fetcher, FetchError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -45,10 +46,11 @@ class CommitSources:
         return CommitSources(found, sha, self.user)
 
     def remote(self, url: str) -> bytes:
-        raise SourceError(
-            f"Remote file `{url}` could not be fetched because shipline's server fetches nothing from the network!",
-            hint="commit the file to a project and include that",
-        )
+        """Over https, from public addresses alone: whoever may push must not reach this machine's network."""
+        try:
+            return Fetcher().fetch(url)
+        except FetchError as error:
+            raise SourceError(str(error)) from error
 
     def template(self, name: str) -> bytes | None:
         return None
