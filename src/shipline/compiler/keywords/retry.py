@@ -40,10 +40,10 @@ def read_retry(reader: Reader, node: Node) -> Retry:
     exit_codes = fields.integers("exit_codes")
     # Reasons and exit codes are joined by "or": with exit codes alone no reason counts by itself.
     reasons = _reasons(reader, when) if when is not None else (() if exit_codes else ("always",))
-    limit = reader.limits.retry
-    return Retry(
-        _maximum(reader, maximum, "retry max") if maximum is not None else limit, reasons, exit_codes
-    )
+    if maximum is None:
+        reader.note(node, "retry has no max, and so nothing is tried again")
+    times = _maximum(reader, maximum, "retry max") if maximum is not None else 0
+    return Retry(times, reasons, exit_codes)
 
 
 def _maximum(reader: Reader, node: Node, path: str) -> int:
