@@ -48,6 +48,7 @@ TREES = st.recursive(
 )
 @example({"a": "a\r\nb", "b": "\x85", "c": "\u2028x\ny", "d": "\ufeff", "e": "\x1b[0m"})
 @example({"a": "00,", "b": "1,000"})
+@example({"oN": "tRUE", "a": "nULL", "b": ".iNF", "c": "00,", "d": "1,0"})
 @example({"a": {}, "b": [], "c": [{}, [], [[]], None], "d": None, "": ""})
 def test_loading_what_was_written_gives_the_same_tree(tree: dict[str, Any]) -> None:
     assert again(tree) == tree

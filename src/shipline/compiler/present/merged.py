@@ -14,8 +14,8 @@ from shipline.compiler.scalars import Symbol
 
 # Words and numbers that YAML 1.1 reads as something else than text. Rather a quote too many than too few.
 _WORDS = frozenset(
-    form
-    for word in (
+    (
+        "",
         "y",
         "n",
         "yes",
@@ -25,13 +25,15 @@ _WORDS = frozenset(
         "true",
         "false",
         "null",
+        "~",
+        "=",
+        "<<",
         ".inf",
         ".nan",
         "+.inf",
         "-.inf",
     )
-    for form in (word, word.upper(), word.capitalize(), word.title())
-) | {"", "~", "=", "<<"}
+)
 _NUMBER_LIKE = re.compile(r"[-+.0-9][-+.,:_0-9a-fA-FxXoOtTzZ \t]*")
 _PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|-(?=[^\s-]))[^\x00-\x1f\x7f-\x9f\ufeff\u2028\u2029]*")
 _BREAKS_PLAIN = re.compile(r": |:$| #| $|\t")
@@ -130,7 +132,7 @@ def _scalar(text: str) -> str:
         return _quoted(text)
     if (
         _PLAIN.fullmatch(text)
-        and text not in _WORDS
+        and text.lower() not in _WORDS
         and not _BREAKS_PLAIN.search(text)
         and not _NUMBER_LIKE.fullmatch(text)
         and not text.startswith("...")
