@@ -3,12 +3,16 @@
 It holds the reading end of a pipe. A parent that ends as it should says goodbye first; a pipe that closes
 without it means that the parent is dead, by whatever signal: then everything with the owner's label is
 removed, and an engine of our own is stopped if it was the last user.
+
+As long as it lives it holds a lock. The next life of the same owner waits for that: what it starts would
+otherwise be removed by the guard of the life before.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -24,11 +28,14 @@ GOODBYE = b"goodbye"
 
 
 @contextmanager
-def guard(owner: str, docker_host: str) -> Iterator[int]:
-    """While the body runs, somebody watches that it ends in order. Yields the guard's process id."""
+def guard(owner: str, docker_host: str, lock: Path) -> Iterator[int]:
+    """While the body runs, somebody watches that it ends in order. Yields the guard's process id. Waits until
+    an earlier guard with the same `lock` is gone."""
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
     reading, writing = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-m", "shipline.host.guard", owner, docker_host],
+        [sys.executable, "-m", "shipline.host.guard", owner, docker_host, str(lock)],
         stdin=reading,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -45,12 +52,14 @@ def guard(owner: str, docker_host: str) -> Iterator[int]:
 
 
 def main() -> None:
-    owner, docker_host = sys.argv[1:3]
+    owner, docker_host, lock = sys.argv[1:4]
     said = b""
-    while part := os.read(0, 64):
-        said += part
-    if said != GOODBYE:
-        asyncio.run(_clean(owner, docker_host))
+    with Path(lock).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        while part := os.read(0, 64):
+            said += part
+        if said != GOODBYE:
+            asyncio.run(_clean(owner, docker_host))
 
 
 async def _clean(owner: str, docker_host: str) -> None:

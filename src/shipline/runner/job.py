@@ -137,6 +137,8 @@ class _Stages:
     job: JobRun
     executor: Executor
     variables: Variables
+    # Those whose end has not been told yet.
+    services: list[tuple[ServiceSpec, DockerContainer]] = field(default_factory=list)
 
     @property
     def payload(self) -> JobPayload:
@@ -153,6 +155,7 @@ class _Stages:
         build = await self.executor.create(self.executor.spec.build, image)
         result = await self._script(build)
         await self._after_script(build, result)
+        await self._tell_of_dead_services()
         uploaded = await self._upload(helper, result)
         return result if result.failure_reason or uploaded else Result("script_failure", 1, "exit code 1")
 
@@ -166,6 +169,7 @@ class _Stages:
             *(self._service(service) for service in executor.spec.services),
         )
         if services:
+            self.services = [(service, container) for service, container, _ in services]
             await self._wait_for_services(helper, services)
         return helper, image
 
@@ -214,12 +218,21 @@ class _Stages:
         state = await self.executor.state(container)
         if state["Running"] and not waited:
             return
-        trace = self.job.trace
         how = "did not answer in time" if state["Running"] else f"ended with exit code {state['ExitCode']}"
-        trace.line(
-            f"*** WARNING: Service {service.container.image} probably didn't start properly: it {how}.",
-            YELLOW,
-        )
+        await self._warn(service, container, f"probably didn't start properly: it {how}")
+
+    async def _tell_of_dead_services(self) -> None:
+        """One that died while the job ran may be why the job failed."""
+        for service, container in list(self.services):
+            state = await self.executor.state(container)
+            if not state["Running"] and state["ExitCode"]:
+                how = f"ended with exit code {state['ExitCode']} while the job ran"
+                await self._warn(service, container, how)
+
+    async def _warn(self, service: ServiceSpec, container: DockerContainer, how: str) -> None:
+        self.services = [one for one in self.services if one[1] is not container]
+        trace = self.job.trace
+        trace.line(f"*** WARNING: Service {service.container.image} {how}.", YELLOW)
         for line in await self.executor.last_lines(container, SERVICE_LOG_LINES):
             trace.line(f"  {line}")
         trace.line("*********")

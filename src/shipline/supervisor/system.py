@@ -48,7 +48,7 @@ async def system(data: DataFolder, *, aliases: Sequence[str], progress: Progress
         stack.enter_context(state.hold(data))
         owner = data.owner()
         docker_host = await stack.enter_async_context(engine(progress))
-        stack.enter_context(guard(owner, docker_host))
+        stack.enter_context(guard(owner, docker_host, data.run / "guard.lock"))
         docker = await stack.enter_async_context(connect(docker_host))
         await reap(docker, owner)
         stack.push_async_callback(reap, docker, owner)
