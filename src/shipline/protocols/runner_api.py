@@ -38,6 +38,8 @@ class JobVariable(Message):
 class DockerOptions(Message):
     """What a job may ask of the engine. `user` is a name or number, with `:group` if it likes."""
 
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+
     platform: str = ""
     user: str = ""
 
