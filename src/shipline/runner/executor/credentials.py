@@ -99,11 +99,11 @@ def _entry(registry: str, value: Mapping[str, Any]) -> Credentials | None:
     identity = value.get("identitytoken") or ""
     if isinstance(value.get("auth"), str) and value["auth"]:
         try:
-            text = base64.b64decode(value["auth"], validate=False).decode()
+            text = base64.b64decode(value["auth"], validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
             return None
         username, _, password = text.rstrip("\0").partition(":")
-    if not isinstance(username, str) or not isinstance(identity, str):
+    if not isinstance(username, str) or not isinstance(identity, str) or not (username or identity):
         return None
     if not identity and not isinstance(password, str):
         return None

@@ -143,7 +143,9 @@ def test_pull_policies_are_the_jobs_or_the_runners() -> None:
 
 
 def test_a_pull_policy_that_is_not_allowed_fails_the_job() -> None:
-    with pytest.raises(JobFailed, match="pull policy always of a is not allowed on this runner; allowed: nev"):
+    with pytest.raises(
+        JobFailed, match="pull policy always of a is not allowed on this runner; allowed: nev"
+    ):
         spec(section(pull_policy=("never",)), image={"name": "a", "pull_policy": ["always"]})
 
 
