@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 USER, PASSWORD = "gitlab-ci-token", "glcbt-secret"
@@ -70,14 +71,14 @@ class GitServer:
         return sha
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Listening
+class GitHandler(BaseHTTPRequestHandler):
+    server: Any
 
     def log_message(self, *_: object) -> None:
         pass
 
-    def _serve(self) -> None:
-        served = self.server.served
+    def serve_git(self) -> None:
+        served: GitServer = self.server.served
         wanted = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         body = self._body()
         if self.headers.get("Authorization") != wanted:
@@ -128,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             return body
         return self.rfile.read(min(LIMIT, int(self.headers.get("Content-Length", 0))))
 
-    do_GET = do_POST = _serve
+    do_GET = do_POST = serve_git
 
 
 class _Listening(ThreadingHTTPServer):
@@ -139,7 +140,7 @@ class _Listening(ThreadingHTTPServer):
 def git_server(folder: Path, address: str = "127.0.0.1") -> Iterator[GitServer]:
     root = folder / "repositories"
     root.mkdir(parents=True)
-    with _Listening((address, 0), _Handler) as listening:
+    with _Listening((address, 0), GitHandler) as listening:
         listening.served = GitServer(root, listening.server_address[1])
         thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()

@@ -28,8 +28,8 @@ def section(**fields: object) -> RunnerSection:
 
 
 def test_in_a_container_the_project_lies_in_its_own_volume() -> None:
-    assert folders(section()) == Folders("/builds", "/builds/acme/app", "/cache")
-    assert folders(section(builds_dir="/b", cache_dir="/c")) == Folders("/b", "/b/acme/app", "/c")
+    assert folders(section()) == Folders("/builds", "/builds/acme/app", "/cache", "acme/app")
+    assert folders(section(builds_dir="/b", cache_dir="/c")) == Folders("/b", "/b/acme/app", "/c", "acme/app")
 
 
 def test_in_a_folder_of_the_host_jobs_that_run_at_once_are_kept_apart() -> None:
@@ -39,10 +39,10 @@ def test_in_a_folder_of_the_host_jobs_that_run_at_once_are_kept_apart() -> None:
 
 def test_the_shell_executors_folders_are_in_the_users_home_unless_the_config_names_them() -> None:
     assert folders(section(executor="shell")) == Folders(
-        "/home/me/builds", "/home/me/builds/012345678/2/acme/app", "/home/me/cache"
+        "/home/me/builds", "/home/me/builds/012345678/2/acme/app", "/home/me/cache", "acme/app"
     )
     named = folders(section(executor="shell", builds_dir="/b", cache_dir="/c"))
-    assert named == Folders("/b", "/b/012345678/2/acme/app", "/c")
+    assert named == Folders("/b", "/b/012345678/2/acme/app", "/c", "acme/app")
 
 
 def test_file_variables_lie_beside_the_project_and_its_caches_by_its_path() -> None:

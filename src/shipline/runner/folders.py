@@ -16,11 +16,13 @@ BUILDS, CACHE = "/builds", "/cache"
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """`project` lies in `builds`; `temporary`, beside it, holds what is not the project's: file variables."""
+    """`project` lies in `builds`; `temporary`, beside it, holds what is not the project's: file variables.
+    `path` is the project's on the coordinator."""
 
     builds: str
     project: str
     cache: str
+    path: str
 
     @property
     def temporary(self) -> str:
@@ -29,7 +31,7 @@ class Folders:
     @property
     def project_cache(self) -> str:
         """Where this project's caches are kept on the machine."""
-        return posixpath.join(self.cache, posixpath.relpath(self.project, self.builds))
+        return posixpath.join(self.cache, self.path)
 
     def cloned_to(self, path: str) -> Folders:
         """With GIT_CLONE_PATH as the project's folder. Raises ProtocolError when it is not in `builds`."""
@@ -48,11 +50,11 @@ def job_folders(payload: JobPayload, section: RunnerSection, slot: Slot, home: s
     if section.executor == "shell":
         builds = section.builds_dir or posixpath.join(home, "builds")
         cache = section.cache_dir or posixpath.join(home, "cache")
-        return Folders(builds, f"{builds}/{apart}/{path}", cache)
+        return Folders(builds, f"{builds}/{apart}/{path}", cache, path)
     builds, cache = section.builds_dir or BUILDS, section.cache_dir or CACHE
     # A folder of the host is shared by all jobs; a volume is one job's alone.
     shared = is_mounted(section.docker.volumes, builds)
-    return Folders(builds, f"{builds}/{apart}/{path}" if shared else f"{builds}/{path}", cache)
+    return Folders(builds, f"{builds}/{apart}/{path}" if shared else f"{builds}/{path}", cache, path)
 
 
 def is_mounted(volumes: Iterable[str], path: str) -> bool:

@@ -75,7 +75,7 @@ class Containers:
         """SIGTERM to all that runs in it, so that a script can put things in order; then to the container,
         then SIGKILL."""
         with contextlib.suppress(aiodocker.DockerError, aiohttp.ClientError, TimeoutError):
-            execution = await container.exec([*shell, "kill -TERM -1"], user="0")
+            execution = await container.exec([*shell, "kill -TERM 1; kill -TERM -1"], user="0")
             await execution.start(detach=True)
             async with asyncio.timeout(TERM_SECONDS):
                 await container.wait()

@@ -100,17 +100,24 @@ class ShellExecutor:
 
     async def _run(self, words: Sequence[str], stdin: bytes, output: Output) -> int:
         Path(self.folders.builds).mkdir(parents=True, exist_ok=True)
-        marked = ["env", self._mark, *words]
-        process = await asyncio.create_subprocess_exec(
-            *marked,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            cwd=self.folders.builds,
-            start_new_session=True,
-        )
+        # A pipe of our own: asyncio would take a process for running while anything holds its output open.
+        ours, theirs = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *("env", self._mark, *words),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=theirs,
+                stderr=theirs,
+                cwd=self.folders.builds,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
         self._running = process
-        reading = asyncio.create_task(_copy(process, output))
+        reading = asyncio.create_task(_copy(ours, output))
         try:
             assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -118,7 +125,7 @@ class ShellExecutor:
                 await process.stdin.drain()
                 process.stdin.close()
             code = await process.wait()
-            # What it left in the background would keep our end of its output open.
+            # What it left in the background would keep its output open.
             await asyncio.to_thread(kill_marked, self._mark)
             await reading
             return code if code >= 0 else 128 - code
@@ -146,10 +153,15 @@ class ShellExecutor:
         """Nothing is around them."""
 
 
-async def _copy(process: asyncio.subprocess.Process, output: Output) -> None:
-    assert process.stdout is not None
-    while piece := await process.stdout.read(CHUNK):
-        output(piece)
+async def _copy(descriptor: int, output: Output) -> None:
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+    pipe = os.fdopen(descriptor, "rb", buffering=0)
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    try:
+        while piece := await reader.read(CHUNK):
+            output(piece)
+    finally:
+        transport.close()
 
 
 def kill_marked(mark: str) -> int:

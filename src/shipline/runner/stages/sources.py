@@ -38,12 +38,12 @@ def sources_script(context: Context, options: git.GitOptions, *, again: bool = F
     )
     fetching = git.get_sources(options, folders.project, url, refspecs, info.sha, info.ref)
     hooks = {hook.name: hook.script for hook in context.payload.hooks}
-    # An earlier job's file variables, where its folders were kept.
-    parts = [f"rm -rf {scripts.quote(folders.temporary)}\n"]
+    temporary = scripts.quote(folders.temporary)
+    # Of all folders up to the project's, too: a job may run as another user than the helper.
+    parts = ["umask 0000\n"] if context.section.executor == "docker" else []
+    # What is there may be an earlier job's, where its folders were kept.
+    parts.append(f"rm -rf {temporary}\nmkdir -p {temporary}\n")
     parts.append(scripts.exported(context.exports(), variables.files))
-    if context.section.executor == "docker":
-        # Of all folders up to the project's, too: a job may run as another user than the helper.
-        parts.append("umask 0000\n")
     if variables.truth("CI_DEBUG_TRACE") and not context.section.debug_trace_disabled:
         parts.append("set -o xtrace\n")
     if again:
