@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipline.compiler.globs import COMPARISON_LIMIT, any_exists, any_match
+from shipline.compiler import globs
+from shipline.compiler.limits import DEFAULT_LIMITS, Limits
+
+
+def any_match(patterns: list[str], paths: list[str], limits: Limits = DEFAULT_LIMITS) -> bool:
+    return globs.any_match(patterns, paths, limits)
+
+
+def any_exists(patterns: list[str], paths: set[str], limits: Limits = DEFAULT_LIMITS) -> bool:
+    return globs.any_exists(patterns, paths, limits)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +55,7 @@ def test_nothing_matches_when_there_are_no_patterns_or_no_paths() -> None:
 
 
 def test_too_many_comparisons_count_as_a_match() -> None:
-    paths = [f"src/{number}.txt" for number in range(COMPARISON_LIMIT // 50)]
+    paths = [f"src/{number}.txt" for number in range(DEFAULT_LIMITS.rule_comparisons // 50)]
     patterns = [f"{number}.py" for number in range(50)]
     assert not any_match(patterns, paths)
     assert any_match([*patterns, "one more"], paths)
@@ -73,7 +82,7 @@ def test_rules_exists_reads_a_pattern_without_signs_as_a_path_or_a_folder(patter
 
 
 def test_rules_exists_compares_the_top_folder_only_where_that_is_enough() -> None:
-    paths = {f"deep/{number}" for number in range(COMPARISON_LIMIT + 1)}
+    paths = {f"deep/{number}" for number in range(DEFAULT_LIMITS.rule_comparisons + 1)}
     assert not any_exists(["*.py"], paths)
     assert any_exists(["**/*.py"], paths)
 
