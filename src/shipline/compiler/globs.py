@@ -54,6 +54,7 @@ def _matcher(pattern: str, alternatives: int, characters: int) -> Any:
 def _braces(pattern: str, characters: int) -> Iterator[str]:
     """`a{b,c}` as `ab` and `ac`, nested ones too, until that many characters were made on the way."""
     waiting = [iter([(pattern, 0)])]
+    characters += len(pattern)
     while waiting:
         text, start = next(waiting[-1], (None, 0))
         if text is None:
