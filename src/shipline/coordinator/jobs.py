@@ -308,6 +308,8 @@ def _finish(job: Job, status: JobStatus, failure_reason: str, exit_code: int | N
         if locked.status == JobStatus.CANCELING:
             status = JobStatus.CANCELED
         reason = "" if status is JobStatus.SUCCESS else failure_reason.replace("_", " ")
+        if exit_code is not None and exit_code in definition_of(locked).allow_failure_exit_codes:
+            locked.allow_failure = True
         change_status(locked, status, reason, failure_reason=failure_reason, exit_code=exit_code)
         job.status = locked.status
         advance_pipeline(job.pipeline_id)
