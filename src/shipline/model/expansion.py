@@ -57,6 +57,32 @@ def expand_all(variables: Iterable[Variable]) -> tuple[Variable, ...]:
     return tuple(replace(variable, value=value(variable.key, ()) or "") for variable in listed)
 
 
+def expand_for_runner(variables: Iterable[Variable]) -> tuple[Variable, ...]:
+    """Variables as a server hands them out: expanded in depth, for gitlab-runner itself goes but one step. What
+    is left for that step stays as it is written: `$$`, unknown names, files (the runner makes their paths) and
+    raw values (nothing in them may be expanded)."""
+    listed = tuple(variables)
+    known = {variable.key: variable for variable in listed}
+    done: dict[str, str] = {}
+
+    def value(variable: Variable, path: tuple[str, ...]) -> str:
+        if variable.raw or len(path) > ROUND_LIMIT:
+            return variable.value
+
+        def one(match: re.Match[str]) -> str:
+            name = match[1] or match[2] or match[3]
+            other = known.get(name) if name else None
+            if other is None or other.file or other.raw or name in path:
+                return match[0]
+            return value(other, (*path, name))
+
+        if variable.key not in done:
+            done[variable.key] = _REFERENCE.sub(one, variable.value)[:LENGTH_LIMIT]
+        return done[variable.key]
+
+    return tuple(replace(variable, value=value(variable, (variable.key,))) for variable in listed)
+
+
 def circle(variables: Mapping[str, str]) -> list[str] | None:
     """Names that refer to one another in a circle, if there are any."""
     graph = {name: references(value) for name, value in variables.items() if "$" in value or "%" in value}
