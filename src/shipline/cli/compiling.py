@@ -25,7 +25,7 @@ from shipline.compiler import (
     predefined_variables,
 )
 from shipline.compiler.includes import load_all
-from shipline.compiler.limits import DEFAULT_LIMITS
+from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
 from shipline.compiler.sources import Component, Sources
@@ -49,12 +49,13 @@ class Outcome:
     texts: dict[str, bytes]
     sources: Sources
     inputs: Mapping[str, str]
+    limits: Limits
 
     @property
     def included(self) -> Node | None:
         """With everything included, as it was before `extends`."""
         return load_all(
-            self.path, self.texts[self.path], self.push, self.sources, DEFAULT_LIMITS, self.inputs, Problems()
+            self.path, self.texts[self.path], self.push, self.sources, self.limits, self.inputs, Problems()
         )
 
     @cached_property
@@ -104,9 +105,9 @@ def compile_for(facts: Facts) -> Outcome:
     sources = _Noted(folder, elsewhere, texts)
     push = _push(facts, root, sources)
     inputs = dict(facts.inputs)
-    return Outcome(
-        compile_pipeline(path, text, push, sources, inputs=inputs), push, path, texts, sources, inputs
-    )
+    limits = DEFAULT_LIMITS
+    compiled = compile_pipeline(path, text, push, sources, limits, inputs=inputs)
+    return Outcome(compiled, push, path, texts, sources, inputs, limits)
 
 
 @dataclass(frozen=True, slots=True)

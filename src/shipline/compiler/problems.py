@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from shipline.compiler.limits import DEFAULT_LIMITS
 from shipline.compiler.nodes import Node
-
-PROBLEM_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +29,10 @@ class Problem:
 
 @dataclass
 class Problems:
-    """Collects all problems, so that a person sees every one at once."""
+    """Collects problems up to `limit`, so that a person sees every one at once. The first is always kept:
+    a configuration is right when there are none."""
 
+    limit: int = DEFAULT_LIMITS.problems
     found: list[Problem] = field(default_factory=list)
 
     def in_order(self) -> tuple[Problem, ...]:
@@ -43,8 +44,17 @@ class Problems:
         self, node: Node, message: str, *, job: str | None = None, hint: str = "", ours: bool = False
     ) -> None:
         problem = Problem(message, node.file, node.line, node.column, job, hint, ours)
-        if problem not in self.found and len(self.found) < PROBLEM_LIMIT:
+        if not self.full and problem not in self.found:
             self.found.append(problem)
+
+    def put(self, problem: Problem) -> None:
+        """One that may be told twice."""
+        if not self.full:
+            self.found.append(problem)
+
+    @property
+    def full(self) -> bool:
+        return len(self.found) >= max(self.limit, 1)
 
     def unknown_keys(
         self, node: Node, text: str, unknown: Sequence[str], known: Iterable[str], job: str | None
