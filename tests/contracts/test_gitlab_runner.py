@@ -36,6 +36,7 @@ build:
     - mkdir -p dist
     - printf '#!/bin/sh\\necho built' > dist/app && chmod 755 dist/app
     - touch dist/rest.tmp
+    - head -c 6000000 /dev/urandom > dist/large.bin && sha256sum dist/large.bin > dist/sums
     - echo "VERSION=1.2.3-$CI_PIPELINE_IID" > build.env
     - echo '<testsuites><testsuite name="a" tests="1"><testcase name="b"/></testsuite></testsuites>' > junit.xml
   artifacts:
@@ -49,6 +50,7 @@ test:
   script:
     - test "$(dist/app)" = built
     - test ! -e dist/rest.tmp
+    - sha256sum --check dist/sums
     - test "$VERSION" = "1.2.3-$CI_PIPELINE_IID"
     - test "$CI_COMMIT_SHA" = "$(git rev-parse HEAD)"
   after_script: [echo "after $CI_JOB_STATUS"]
@@ -71,6 +73,7 @@ def test_stages_run_one_after_the_other_and_artifacts_reach_later_jobs(
     assert jobs["build"]["finished_at"] < min(jobs["test"]["started_at"], jobs["without"]["started_at"])
     kinds = {one["file_type"]: one["file_format"] for one in jobs["build"]["artifacts"]}
     assert kinds == {"archive": "zip", "dotenv": "gzip", "junit": "gzip"}
+    assert jobs["build"]["artifacts"][0]["filename"] == "built-main.zip"
     test = log_of(project, jobs["test"])
     assert "Running with gitlab-runner" in test
     assert "before test" in test
@@ -287,3 +290,17 @@ def test_a_tag_s_pipeline_and_a_second_fetch_work_in_the_same_folder(
     assert work_tree.push("v1").ok
     finished(project)
     assert project.pipeline()["ref"] == "v1"
+
+
+def test_git_depth_is_what_the_job_says(
+    project: Project, work_tree: WorkTree, manager: OfficialRunner
+) -> None:
+    for number in range(4):
+        work_tree.commit({"n.txt": str(number)})
+    assert work_tree.push("HEAD:refs/heads/other", "-o", "ci.skip").ok
+    work_tree.ship(
+        "two: {variables: {GIT_DEPTH: 2}, script: test $(git rev-list --count HEAD) = 2}\n"
+        "all:\n  variables: {GIT_DEPTH: 0}\n"
+        "  script: [test $(git rev-list --count HEAD) = 5, git rev-parse --verify origin/other]\n"
+    )
+    finished(project)

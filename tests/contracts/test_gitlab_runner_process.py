@@ -44,20 +44,6 @@ def test_register_refuses_a_token_that_nobody_has_made(manager: OfficialRunner, 
     assert "Verifying runner... is not valid" in said
 
 
-def test_register_with_a_registration_token_says_what_to_do_instead(
-    manager: OfficialRunner, project: Project
-) -> None:
-    words = [
-        "--non-interactive",
-        "--url",
-        project.coordinator.url,
-        "--registration-token",
-        "GR1348941abcdefg",
-    ]
-    said = manager.verb("register", "-c", str(manager.config), *words, "--executor", "shell", check=False)
-    assert "410" in said
-
-
 def test_list_and_verify_tell_what_is_in_the_config(manager: OfficialRunner, project: Project) -> None:
     number = registered(manager, project)
     assert "one" in manager.verb("list", "-c", str(manager.config))
@@ -101,6 +87,19 @@ def test_unregister_takes_this_manager_away_and_leaves_the_runner_to_its_adminis
     manager.verb("unregister", "-c", str(manager.config), "--name", "one")
     assert manager.entries() == []
     assert project.root.get(f"runners/{number}")["id"] == number
+
+
+def test_a_paused_runner_gets_nothing_until_it_is_none_any_more(
+    manager: OfficialRunner, project: Project, work_tree: WorkTree
+) -> None:
+    runner = project.runner(paused=True)
+    manager.configure(manager.shell(runner))
+    work_tree.ship(CI)
+    with started(manager):
+        until(lambda: project.root.get(f"runners/{runner.id}")["contacted_at"], "it has asked")
+        assert project.statuses() == {"job": "pending"}
+        project.root.put(f"runners/{runner.id}", {"paused": False})
+        finished(project)
 
 
 TAGGED = """\

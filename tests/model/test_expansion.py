@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipline.model.expansion import LENGTH_LIMIT, circle, expand, expand_all, expand_for_runner, references
+from shipline.model.expansion import (
+    GROWTH_LIMIT,
+    LENGTH_LIMIT,
+    circle,
+    expand,
+    expand_all,
+    expand_for_runner,
+    references,
+)
 from shipline.model.variable import Variable
 
 VALUES = {"A": "one", "B": "two", "1ST": "first", "REF": "$A"}
@@ -116,3 +124,11 @@ def test_what_the_runner_shall_still_see_is_left_to_it() -> None:
 
 def test_a_circle_of_a_runner_s_variables_ends() -> None:
     assert handed_out(Variable("A", "$B"), Variable("B", "x$A"))["A"] == "x$A"
+
+
+def test_what_a_runner_gets_has_a_limit_and_is_not_cut() -> None:
+    listed = [Variable("V0", "x" * 1000), *(Variable(f"V{n}", f"$V{n - 1}" * 100) for n in range(1, 9))]
+    found = handed_out(*listed)
+    assert found["V1"] == "x" * 100_000
+    assert sum(map(len, found.values())) < 2 * GROWTH_LIMIT
+    assert "$V" in found["V8"]
