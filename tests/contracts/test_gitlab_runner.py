@@ -231,19 +231,22 @@ def test_a_job_that_is_cancelled_ends_and_its_runner_takes_the_next(
 def test_a_log_of_several_megabytes_arrives_whole(
     project: Project, work_tree: WorkTree, manager: OfficialRunner
 ) -> None:
-    # gitlab-runner sends a mebibyte at a time, and cuts at four.
-    lines = 40_000
-    script = f'for i in $(seq {lines}); do echo "line $i of a log that is long, ä, {"x" * 40}"; done'
-    work_tree.ship(f"job:\n  script:\n    - {script}\n")
-    job = finished(project)["job"]
-    log = project.trace(job["id"])
-    told = [line for line in log.splitlines() if line.startswith("line ")]
-    assert told == [f"line {i} of a log that is long, ä, {'x' * 40}" for i in range(1, lines + 1)]
-    sent = [line for line in manager.log.splitlines() if "Appending trace" in line]
-    assert len(sent) > 3
-    assert all("ok" in line for line in sent)
-    size = len(project.root.call("GET", f"projects/{project.id}/jobs/{job['id']}/trace").content)
-    assert f"bytesize={size} " in manager.log
+    # gitlab-runner sends a mebibyte at a time, and by default it cuts at four.
+    line, lines = f"of a log that is long, ä, {'x' * 40}", 40_000
+    script = f'for i in $(seq {lines}); do echo "line $i {line}"; done'
+    work_tree.ship(
+        f"long:\n  script:\n    - {script}\ncut:\n  script:\n    - head -c 3500000 /dev/zero | base64 -w 99\n"
+    )
+    jobs = finished(project)
+    told = [found for found in project.trace(jobs["long"]["id"]).splitlines() if found.startswith("line ")]
+    assert told == [f"line {i} {line}" for i in range(1, lines + 1)]
+    sent = [found for found in manager.log.splitlines() if "Appending trace" in found]
+    assert len(sent) > 6
+    assert all("coordinator...ok" in found for found in sent)
+    for job in jobs.values():
+        size = len(project.root.call("GET", f"projects/{project.id}/jobs/{job['id']}/trace").content)
+        assert f"bytesize={size} " in manager.log
+    assert "exceeded limit of 4194304 bytes" in log_of(project, jobs["cut"])
 
 
 def test_a_job_that_takes_longer_than_its_timeout_is_ended(
