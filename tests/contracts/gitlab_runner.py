@@ -163,7 +163,7 @@ def _toml(value: Any) -> str:
 
 def finished(project: Project, status: str = "success", seconds: float = PIPELINE_SECONDS) -> dict[str, Any]:
     """The newest pipeline's jobs by name, once it has ended, which must be with this status."""
-    until(lambda: project.pipeline()["status"] in OVER, "the pipeline ends", seconds)
+    until(lambda: project.pipeline()["status"] in OVER, "the pipeline ends", seconds, pause=0.1)
     jobs = project.jobs()
     told = {name: (job["status"], job["failure_reason"]) for name, job in jobs.items()}
     logs = "".join(
@@ -186,4 +186,4 @@ def until_status(project: Project, job: str, status: str) -> dict[str, Any]:
         now: dict[str, Any] = project.jobs()[job]
         return now if now["status"] == status else None
 
-    return dict(until(found, f"{job} is {status}", PIPELINE_SECONDS))
+    return dict(until(found, f"{job} is {status}", PIPELINE_SECONDS, pause=0.1))

@@ -42,13 +42,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(found: Callable[[], Any], what: str, seconds: float = ANSWER_SECONDS) -> Any:
+def until(found: Callable[[], Any], what: str, seconds: float = ANSWER_SECONDS, pause: float = 0.02) -> Any:
     """What `found` gives as soon as that is true; the test fails when it never is."""
     deadline = time.monotonic() + seconds
     while not (value := found()):
         if time.monotonic() > deadline:
             pytest.fail(f"It did not happen: {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
     return value
 
 
