@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from shipline.coordinator import tokens
 from shipline.coordinator.models import Job
-from shipline.coordinator.progress import advance_pipeline, change_status, lock, tell
+from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, lock, tell
 from shipline.coordinator.refusal import Refusal
 from shipline.model.status import FINISHED, JobStatus
 from shipline.protocols import runner_api as api
@@ -68,6 +68,8 @@ def _finish(job: Job, status: JobStatus, failure_reason: str, exit_code: int | N
         if locked.status == JobStatus.CANCELING:
             status = JobStatus.CANCELED
         reason = "" if status is JobStatus.SUCCESS else failure_reason.replace("_", " ")
+        if exit_code is not None and exit_code in definition_of(locked).allow_failure_exit_codes:
+            locked.allow_failure = True
         change_status(locked, status, reason, failure_reason=failure_reason, exit_code=exit_code)
         job.status = locked.status
         advance_pipeline(job.pipeline_id)
