@@ -126,6 +126,8 @@ class Config:
     coordinator: Coordinator = field(default_factory=Coordinator)
     registry: Registry = field(default_factory=Registry)
     aws: LocalAws = field(default_factory=LocalAws)
+    # What `[limits]` sets, by the names of `compiler/limits.py`, which knows them.
+    limits: Mapping[str, Any] = field(default_factory=dict)
 
 
 _SECTIONS = {"coordinator": Coordinator, "registry": Registry, "aws": LocalAws}
@@ -140,16 +142,23 @@ def load(data: DataFolder) -> Config:
         document = tomllib.loads(data.config.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{data.config} is not valid TOML: {error}.") from error
+    limits = document.pop("limits", {})
+    if not isinstance(limits, dict):
+        raise UsageError(f"{data.config}: [limits] must be a section.")
     unknown = set(document) - set(_SECTIONS)
     if unknown:
         raise UsageError(f"{data.config}: unknown section [{sorted(unknown)[0]}].")
-    return Config(**{name: _section(data.config, name, document.get(name, {})) for name in _SECTIONS})
+    return Config(
+        **{name: _section(data.config, name, document.get(name, {})) for name in _SECTIONS}, limits=limits
+    )
 
 
 def save(data: DataFolder, config: Config) -> None:
     """Write `config.toml`, all at once."""
     lines = []
     for name, values in asdict(config).items():
+        if not values:
+            continue
         lines.append(f"[{name}]")
         # JSON's strings, numbers and flat lists are TOML's too.
         lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]

@@ -8,13 +8,13 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from shipline.coordinator import jobs, tokens
+from shipline.coordinator import artifacts, tokens
 from shipline.coordinator.http.git import basic_credentials
 from shipline.coordinator.services import in_database
 
 SMALL = 4 * 1024 * 1024
 # A multipart body is a little larger than its file.
-ARTIFACT = jobs.ARTIFACT_LIMIT + 64 * 1024
+ARTIFACT = artifacts.ARTIFACT_LIMIT + 64 * 1024
 PACK = 4 * 1024 * 1024 * 1024
 DRAIN = 64 * 1024 * 1024
 _ARTIFACTS = re.compile(r"/api/v4/jobs/\d+/artifacts")
