@@ -94,7 +94,7 @@ class ConfigOnDisk:
 
     def _document(self) -> tomlkit.TOMLDocument:
         try:
-            return tomlkit.parse(self.path.read_text())
+            return tomlkit.parse(self.path.read_text("utf-8"))
         except FileNotFoundError:
             return tomlkit.parse(NEW_FILE)
         except (TOMLKitError, UnicodeDecodeError) as error:
@@ -116,7 +116,9 @@ class ConfigOnDisk:
         target = self.path.resolve()
         new = target.with_name(f".{target.name}.new")
         new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(
+            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shipline.errors import UsageError
+from shipline.runner.config.addresses import listen_on
 from shipline.runner.config.elsewhere import HARMLESS, NOT_YET, OLD_NAMES
 from shipline.runner.config.kinds import kind_of, shown
 from shipline.runner.config.sections import (
@@ -51,6 +52,12 @@ class Reader:
     def whole(self, document: dict[str, Any]) -> ConfigFile:
         sections = document.pop("runners", [])
         top = self._values("", "", document)
+        try:
+            listen_on(top.get("listen_address") or ":9252")
+        except ValueError:
+            raise self._wrong(
+                f"listen_address must be HOST:PORT or :PORT, not {shown(top['listen_address'])}."
+            ) from None
         if not isinstance(sections, list):
             raise self._wrong("write [[runners]], with two brackets: there can be several.")
         runners = tuple(self._runner(number, one) for number, one in enumerate(sections, 1))
