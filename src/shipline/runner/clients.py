@@ -9,15 +9,9 @@ from pathlib import Path
 
 from shipline.runner.config.sections import RunnerSection
 from shipline.runner.coordinator_client import CoordinatorClient, info
-from shipline.runner.http import Observe, Tls, tls_context
+from shipline.runner.http import Observe, tls_context, tls_of
 from shipline.runner.metrics import Metrics
 from shipline.runner.registration import RegistrationClient
-
-
-def tls_of(section: RunnerSection, config: Path) -> Tls:
-    """`config` is the config file's path: certificates may lie beside it."""
-    named = Tls(section.tls_ca_file, section.tls_cert_file, section.tls_key_file)
-    return named.or_beside(config, section.url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from shipline.errors import RemoteError, UsageError
+from shipline.runner.config.sections import RunnerSection
 from shipline.version import __version__
 
 LONG_POLL_SECONDS = 75.0
@@ -72,6 +73,12 @@ def told_wait(headers: Mapping[str, str], now: float) -> float | None:
     if after.isdecimal() and after.isascii():
         return min(WAIT_LIMIT, float(after))
     return None
+
+
+def tls_of(section: RunnerSection, config: Path) -> Tls:
+    """`config` is the config file's path: certificates may lie beside it."""
+    named = Tls(section.tls_ca_file, section.tls_cert_file, section.tls_key_file)
+    return named.or_beside(config, section.url)
 
 
 def api_address(url: str) -> str:

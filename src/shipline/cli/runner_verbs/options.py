@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -17,19 +17,20 @@ from click.core import ParameterSource
 from shipline.cli.options import data_option
 from shipline.config import DataFolder, runner_config_file
 from shipline.errors import RemoteError, UsageError
-from shipline.runner.clients import tls_of
-from shipline.runner.config.changing import ConfigOnDisk
 from shipline.runner.config.sections import ConfigFile, RunnerSection
 from shipline.runner.config_file import load
 from shipline.runner.home import Home
-from shipline.runner.registration import RegistrationClient
+
+if TYPE_CHECKING:
+    from shipline.runner.config.changing import ConfigOnDisk
+    from shipline.runner.registration import RegistrationClient
 
 DEFAULT_NAME = "config.toml"
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The config file that a verb was called for."""
+    """The config file that a verb was called for. What only some verbs need is imported when they do."""
 
     path: Path
 
@@ -39,12 +40,17 @@ class Config:
 
     @property
     def disk(self) -> ConfigOnDisk:
+        from shipline.runner.config.changing import ConfigOnDisk
+
         return ConfigOnDisk(self.path)
 
     def read(self) -> ConfigFile:
         return load(self.path)
 
     def client(self, section: RunnerSection) -> RegistrationClient:
+        from shipline.runner.http import tls_of
+        from shipline.runner.registration import RegistrationClient
+
         tls = tls_of(section, self.path)
         return RegistrationClient(section.url, self.home.system_id(), time.time, tls=tls)
 
