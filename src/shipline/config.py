@@ -210,6 +210,12 @@ def docker_host(environ: Mapping[str, str] = os.environ) -> str | None:
     return environ.get("DOCKER_HOST") or None
 
 
+def runner_config_file(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The runner's config.toml that CONFIG_FILE names, as it does for gitlab-runner."""
+    named = environ.get("CONFIG_FILE")
+    return Path(named) if named else None
+
+
 def browser(environ: Mapping[str, str] = os.environ) -> str | None:
     """The Chromium that SHIPLINE_BROWSER names, if any."""
     return environ.get("SHIPLINE_BROWSER") or None
