@@ -175,6 +175,7 @@ WRONG = [
     ("concurrent = true", "concurrent must be a whole number, 1 or more, not true"),
     ("concurrent = 0", "concurrent must be a whole number, 1 or more, not 0"),
     ("check_interval = 1.5", "check_interval must be a whole number, 1 or more, not 1.5"),
+    ('listen_address = "http://c"', 'listen_address must be HOST:PORT or :PORT, not "http://c"'),
     ('log_level = "loud"', 'log_level must be one of "debug", "info", "warning"'),
     (f"[[runners]]\n{NEEDED}environment = 'A=1'", 'environment must be a list of texts such as ["a", "b"]'),
     (f"[[runners]]\n{NEEDED}environment = [1]", "environment must be a list of texts"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from shipline.coordinator.abilities import without_effect
 from shipline.model.definition import Artifacts, Image, JobDefinition, Service
+from shipline.model.expansion import expand_for_runner
 from shipline.model.variable import SettingsVariable, Variable, last_wins
 from shipline.protocols import runner_api as api
 
@@ -72,6 +74,7 @@ def notices(facts: JobFacts) -> list[str]:
 
 def payload(facts: JobFacts) -> api.JobPayload:
     job = facts.definition
+    given = variables(facts)
     return api.JobPayload(
         id=facts.id,
         token=facts.token,
@@ -86,9 +89,9 @@ def payload(facts: JobFacts) -> api.JobPayload:
             project_full_path=facts.project_path,
             user_id=facts.user_id,
         ),
-        git_info=_git(facts),
+        git_info=_git(facts, _depth(given)),
         runner_info=api.RunnerInfo(timeout=facts.timeout),
-        variables=[_variable(variable) for variable in variables(facts)],
+        variables=[_variable(variable) for variable in expand_for_runner(given)],
         steps=_steps(job, facts.timeout),
         image=_image(job.image) if job.image else None,
         services=[_service(service) for service in job.services],
@@ -161,18 +164,33 @@ def repository_url(facts: JobFacts) -> str:
     return f"{parts.scheme}://{JOB_USER}:{facts.token}@{parts.netloc}/{facts.project_path}.git"
 
 
-def _git(facts: JobFacts) -> api.GitInfo:
-    kind = "tags" if facts.ref_type == "tag" else "heads"
-    target = f"refs/tags/{facts.ref}" if facts.ref_type == "tag" else f"refs/remotes/origin/{facts.ref}"
-    pipeline = f"refs/pipelines/{facts.pipeline_id}"
+_DIGITS = re.compile(r"\s*(-?\d{1,9})")
+
+
+def _depth(given: Iterable[Variable]) -> int:
+    """gitlab-runner leaves GIT_DEPTH to the server; what is no number counts as 0, and that is everything."""
+    for variable in given:
+        if variable.key == "GIT_DEPTH":
+            found = _DIGITS.match(variable.value)
+            return max(0, int(found[1])) if found else 0
+    return DEFAULT_DEPTH
+
+
+def _git(facts: JobFacts, depth: int) -> api.GitInfo:
+    branches, tags = "+refs/heads/{0}:refs/remotes/origin/{0}", "+refs/tags/{0}:refs/tags/{0}"
+    pipeline = f"+refs/pipelines/{facts.pipeline_id}:refs/pipelines/{facts.pipeline_id}"
+    if depth == 0:
+        refspecs = [branches.format("*"), tags.format("*")]
+    else:
+        refspecs = [(tags if facts.ref_type == "tag" else branches).format(facts.ref)]
     return api.GitInfo(
         repo_url=repository_url(facts),
         ref=facts.ref,
         sha=facts.sha,
         before_sha=facts.before_sha,
         ref_type=facts.ref_type,
-        refspecs=[f"+{pipeline}:{pipeline}", f"+refs/{kind}/{facts.ref}:{target}"],
-        depth=DEFAULT_DEPTH,
+        refspecs=[pipeline, *refspecs],
+        depth=depth,
         protected=facts.protected,
     )
 

@@ -69,12 +69,12 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
 
 
 async def _sweep(events: Any) -> None:
-    from shipline.coordinator import jobs
+    from shipline.coordinator import sweeps
     from shipline.coordinator.services import in_database
 
     while not await events.wait((), SWEEP_SECONDS):
         try:
-            await in_database(jobs.sweep)
+            await in_database(sweeps.sweep)
         except Exception:
             logging.getLogger(__name__).exception("the sweep failed; it goes on")
 

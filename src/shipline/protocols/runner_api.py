@@ -141,6 +141,7 @@ class JobInfo(Message):
     project_name: str = ""
     project_full_path: str = ""
     user_id: int | None = None
+    time_in_queue_seconds: float | None = None
 
 
 class RunnerInfo(Message):

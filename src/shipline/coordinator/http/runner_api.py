@@ -19,9 +19,10 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.csrf import csrf_exempt
 from pydantic import ValidationError
 
-from shipline.coordinator import jobs, tokens
-from shipline.coordinator.jobs import Refusal
+from shipline.coordinator import artifacts as stored
+from shipline.coordinator import jobs, queue, tokens, traces
 from shipline.coordinator.models import Job, JobArtifact, Runner
+from shipline.coordinator.refusal import Refusal
 from shipline.coordinator.services import in_database, services
 from shipline.protocols import runner_api as api
 
@@ -122,7 +123,7 @@ async def request_job(request: HttpRequest) -> HttpResponseBase:
 
 
 async def _job_or_nothing(runner_id: int, version: str) -> HttpResponseBase:
-    payload = await in_database(jobs.take_job, runner_id)
+    payload = await in_database(queue.take_job, runner_id)
     if payload is None:
         return _nothing(version)
     # Without X-GitLab-Last-Update: more jobs may be pending, and the runner must not wait for the next change.
@@ -160,7 +161,7 @@ async def trace(request: HttpRequest, job_id: int) -> HttpResponseBase:
     if content and end - start + 1 != len(content):
         raise Refusal(400, "400 Bad request - Content-Range is not as long as the body")
     try:
-        size = await in_database(jobs.append_trace, job, start, content)
+        size = await in_database(traces.append_trace, job, start, content)
         response = HttpResponse("202", status=202, content_type="text/plain")
     except Refusal as refusal:
         if refusal.status != 416:
@@ -199,7 +200,7 @@ async def artifacts(request: HttpRequest, job_id: int) -> HttpResponseBase:
     job = await in_database(jobs.job_for_runner, job_id, _job_token(request))
     if not jobs.is_live(job):
         return _with_status(message(403, "403 Forbidden - Job is not running"), job)
-    if int(request.headers.get("Content-Length") or 0) > jobs.ARTIFACT_LIMIT:
+    if int(request.headers.get("Content-Length") or 0) > stored.ARTIFACT_LIMIT:
         raise Refusal(413, "413 Request Entity Too Large")
     file_type = request.GET.get("artifact_type") or "archive"
     file_format = request.GET.get("artifact_format") or "zip"
@@ -223,13 +224,13 @@ def _store(job: Job, upload: TemporaryUploadedFile, file_type: str, file_format:
         try:
             for chunk in upload.chunks():
                 size += len(chunk)
-                if size > jobs.ARTIFACT_LIMIT:
+                if size > stored.ARTIFACT_LIMIT:
                     raise Refusal(413, "413 Request Entity Too Large")
                 digest.update(chunk)
                 kept.write(chunk)
             kept.flush()
             os.fsync(kept.fileno())
-            jobs.store_artifact(
+            stored.store_artifact(
                 job,
                 Path(kept.name),
                 file_type=file_type,

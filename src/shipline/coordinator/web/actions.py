@@ -7,9 +7,9 @@ from contextlib import suppress
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_POST
 
-from shipline.coordinator import pipelines
+from shipline.coordinator import actions
 from shipline.coordinator.models import Job
-from shipline.coordinator.pipelines import RefusedChange
+from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.web import facts, views
 
 
@@ -27,12 +27,11 @@ def job(request: HttpRequest, project: str, job_id: int, action: str) -> HttpRes
 def _do(action: str, job: Job) -> Job:
     """Answers the job that is to be looked at now."""
     if action == "play":
-        pipelines.play_job(job)
+        actions.play_job(job)
     elif action == "retry":
-        return pipelines.retry_job(job)
+        return actions.retry_job(job)
     elif action == "cancel":
-        pipelines.cancel_job(job)
-        pipelines.advance_pipeline(job.pipeline_id)
+        actions.cancel_job(job)
     else:
         raise Http404
     return job
@@ -43,5 +42,5 @@ def cancel_pipeline(request: HttpRequest, project: str, pipeline_id: int) -> Htt
     found = views.find_pipeline(request, project, pipeline_id)
     if found is None or not facts.may_act(request.user, found.project):
         raise Http404
-    pipelines.cancel_pipeline(found)
+    actions.cancel_pipeline(found)
     return HttpResponseRedirect(f"/{found.project.path_with_namespace}/-/pipelines/{found.pk}")

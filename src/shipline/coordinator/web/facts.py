@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from shipline.coordinator import access, jobs
+from shipline.coordinator import access, matching
 from shipline.coordinator.models import Job, Pipeline, Project, Runner
 from shipline.coordinator.web.times import took
 from shipline.model.status import FINISHED, JobStatus
@@ -50,7 +50,7 @@ def why(job: Job, runners: Iterable[Runner]) -> str:
         case JobStatus.CREATED:
             return "Waits for what comes before it"
         case JobStatus.PENDING:
-            return _sentence(jobs.why_waiting(job, runners))
+            return _sentence(matching.why_waiting(job, runners))
         case JobStatus.RUNNING | JobStatus.SCHEDULED | JobStatus.SUCCESS:
             return ""
         case JobStatus.SKIPPED:

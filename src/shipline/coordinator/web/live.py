@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.loader import render_to_string
 
-from shipline.coordinator import jobs
+from shipline.coordinator import traces
 from shipline.coordinator.events import Watch
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.services import in_database, services
@@ -65,9 +65,9 @@ async def _log(request: HttpRequest, job: Job) -> AsyncIterator[bytes]:
             over = any(row[0] == job.pk and row[1] in facts.OVER for row in state)
             job = await in_database(_fresh_job, job.pk)
             # The notices are there as soon as a runner has the job.
-            if not notices and (notices := renderer.feed(jobs.notice_lines(job))):
+            if not notices and (notices := renderer.feed(traces.notice_lines(job))):
                 yield _event("log", {"html": notices})
-            while piece := await in_database(jobs.read_trace, job, offset, PIECE):
+            while piece := await in_database(traces.read_trace, job, offset, PIECE):
                 offset += len(piece)
                 yield _event("log", {"html": renderer.feed(piece)})
             if over:

@@ -20,7 +20,7 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_GET, require_POST
 
-from shipline.coordinator import access, jobs, tokens
+from shipline.coordinator import access, tokens, traces
 from shipline.coordinator.http.runner_api import send_file
 from shipline.coordinator.models import Job, JobArtifact, Pipeline, Project
 from shipline.coordinator.services import services
@@ -195,7 +195,7 @@ def raw_log(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase
     found = find_job(request, project, job_id)
     if found is None:
         return _missing(request)
-    content = jobs.notice_lines(found) + jobs.read_trace(found)
+    content = traces.notice_lines(found) + traces.read_trace(found)
     response = HttpResponse(content, content_type="text/plain; charset=utf-8")
     response["Content-Security-Policy"] = POLICY
     return response

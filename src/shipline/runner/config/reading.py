@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shipline.errors import UsageError
+from shipline.runner.config.addresses import listen_on
 from shipline.runner.config.elsewhere import HARMLESS, NOT_YET, OLD_NAMES
 from shipline.runner.config.kinds import kind_of, shown
 from shipline.runner.config.sections import (
@@ -24,7 +25,7 @@ from shipline.runner.config.sections import (
 
 # Fields that are tables of their own, or no key at all.
 _NESTED = frozenset(("runners", "docker", "cache", "s3", "services", "warnings"))
-_TABLES: Mapping[str, type] = {
+TABLES: Mapping[str, type] = {
     "": ConfigFile,
     "[[runners]]": RunnerSection,
     "[runners.docker]": DockerSection,
@@ -36,7 +37,7 @@ _TABLES: Mapping[str, type] = {
 
 def keys(table: str) -> dict[str, Field[Any]]:
     """The keys of a table that are read, by their names in the file."""
-    found = (one for one in fields(_TABLES[table]) if one.name not in _NESTED)
+    found = (one for one in fields(TABLES[table]) if one.name not in _NESTED)
     return {one.metadata.get("name") or one.name: one for one in found}
 
 
@@ -51,6 +52,12 @@ class Reader:
     def whole(self, document: dict[str, Any]) -> ConfigFile:
         sections = document.pop("runners", [])
         top = self._values("", "", document)
+        try:
+            listen_on(top.get("listen_address") or ":9252")
+        except ValueError:
+            raise self._wrong(
+                f"listen_address must be HOST:PORT or :PORT, not {shown(top['listen_address'])}."
+            ) from None
         if not isinstance(sections, list):
             raise self._wrong("write [[runners]], with two brackets: there can be several.")
         runners = tuple(self._runner(number, one) for number, one in enumerate(sections, 1))
@@ -170,7 +177,7 @@ def _guess(table: str, key: str) -> str:
     close = get_close_matches(key, [*keys(table), *NOT_YET[table]], n=1, cutoff=0.75)
     if close:
         return f" Did you mean {close[0]}?"
-    for other in _TABLES:
+    for other in TABLES:
         if other != table and key in keys(other):
             return f" It belongs {f'under {other}' if other else 'at the top, before [[runners]]'}."
     return ""

@@ -10,12 +10,12 @@ from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import access, jobs, pipelines
+from shipline.coordinator import access, actions, traces
 from shipline.coordinator.http.rest.lookup import find_project, page_of
 from shipline.coordinator.http.rest.pipelines import find_pipeline
 from shipline.coordinator.http.runner_api import send_file
 from shipline.coordinator.models import Job, JobArtifact
-from shipline.coordinator.pipelines import RefusedChange
+from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.services import services
 
 router = Router()
@@ -122,7 +122,7 @@ def get_job(request: HttpRequest, project_id: str, job_id: int) -> dict[str, Any
 def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpResponse:
     job = find_job(request, project_id, job_id)
     return HttpResponse(
-        jobs.notice_lines(job) + jobs.read_trace(job), content_type="text/plain; charset=utf-8"
+        traces.notice_lines(job) + traces.read_trace(job), content_type="text/plain; charset=utf-8"
     )
 
 
@@ -143,11 +143,11 @@ def _act(request: HttpRequest, project_id: str, job_id: int, action: str) -> dic
     job = find_job(request, project_id, job_id, access.PUSH)
     try:
         if action == "cancel":
-            pipelines.cancel_job(job)
+            actions.cancel_job(job)
         elif action == "retry":
-            job = pipelines.retry_job(job)
+            job = actions.retry_job(job)
         else:
-            pipelines.play_job(job)
+            actions.play_job(job)
     except RefusedChange as error:
         raise HttpError(403 if action == "retry" else 400, str(error)) from error
     return job_json(_jobs(pk=job.pk).get())

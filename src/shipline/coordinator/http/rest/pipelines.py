@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from shipline.coordinator import access, pipelines
+from shipline.coordinator import access, actions
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.models import Pipeline
 from shipline.coordinator.pipelines import RefUpdate, create_pipeline
@@ -107,7 +107,7 @@ def get_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> dic
 @router.post("/projects/{project_id}/pipelines/{pipeline_id}/cancel")
 def cancel_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> dict[str, Any]:
     pipeline = find_pipeline(request, project_id, pipeline_id, access.PUSH)
-    pipelines.cancel_pipeline(pipeline)
+    actions.cancel_pipeline(pipeline)
     pipeline.refresh_from_db()
     return pipeline_json(pipeline)
 
@@ -115,6 +115,6 @@ def cancel_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> 
 @router.post("/projects/{project_id}/pipelines/{pipeline_id}/retry", response={201: dict[str, Any]})
 def retry_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> tuple[int, dict[str, Any]]:
     pipeline = find_pipeline(request, project_id, pipeline_id, access.PUSH)
-    pipelines.retry_pipeline(pipeline)
+    actions.retry_pipeline(pipeline)
     pipeline.refresh_from_db()
     return 201, pipeline_json(pipeline)

@@ -1,0 +1,76 @@
+"""What people do with pipelines and jobs: cancel, retry, play."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from shipline.coordinator.models import Job, Pipeline
+from shipline.coordinator.progress import (
+    RefusedChange,
+    advance_pipeline,
+    change_status,
+    lock,
+    new_attempt,
+    refuse_what_cannot_run,
+    tell,
+)
+from shipline.model.status import FINISHED, JobStatus
+
+
+def cancel_pipeline(pipeline: Pipeline) -> None:
+    """Stop what runs, and start nothing more."""
+    with transaction.atomic():
+        jobs = Job.objects.select_related("runner").filter(pipeline=pipeline, retried=False)
+        for job in jobs.exclude(status__in=list(FINISHED)):
+            _cancel(job)
+        advance_pipeline(pipeline.pk)
+
+
+def cancel_job(job: Job) -> None:
+    """A running job is told so at its runner's next word, and runs its after_script if the runner can."""
+    with transaction.atomic():
+        _cancel(lock(job))
+        advance_pipeline(job.pipeline_id)
+
+
+def _cancel(job: Job) -> None:
+    if job.status == JobStatus.CANCELING:
+        return
+    info = job.runner.info if job.runner else {}
+    graceful = job.status == JobStatus.RUNNING and info.get("features", {}).get("cancel_gracefully")
+    change_status(job, JobStatus.CANCELING if graceful else JobStatus.CANCELED, "somebody cancelled it")
+    tell(f"job:{job.pk}")
+
+
+def retry_job(job: Job) -> Job:
+    """A finished job once more; jobs that were skipped because of it get their chance too."""
+    with transaction.atomic():
+        job = lock(job)
+        if job.retried or JobStatus(job.status) not in FINISHED - {JobStatus.SKIPPED}:
+            raise RefusedChange(f"Job {job.pk} is {job.status}; it cannot be retried.")
+        fresh = new_attempt(job)
+        for skipped in Job.objects.filter(pipeline=job.pipeline, retried=False, status=JobStatus.SKIPPED):
+            change_status(skipped, JobStatus.CREATED, f"{job.name} is retried", finished_at=None)
+        advance_pipeline(job.pipeline_id)
+    fresh.refresh_from_db()
+    return fresh
+
+
+def retry_pipeline(pipeline: Pipeline) -> None:
+    """Every job that failed or was cancelled once more."""
+    with transaction.atomic():
+        over = Job.objects.filter(pipeline=pipeline, retried=False)
+        for job in over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)):
+            retry_job(job)
+
+
+def play_job(job: Job) -> None:
+    """Start a manual job."""
+    with transaction.atomic():
+        job = lock(job)
+        if job.status != JobStatus.MANUAL:
+            raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
+        change_status(job, JobStatus.PENDING, "somebody started it")
+        refuse_what_cannot_run(job)
+        advance_pipeline(job.pipeline_id)
+        tell("queue", f"job:{job.pk}")

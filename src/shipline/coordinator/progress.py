@@ -1,0 +1,161 @@
+"""How a pipeline moves on: its state read, the plan's steps carried out, whoever waits woken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from pydantic import TypeAdapter
+
+from shipline.coordinator.abilities import missing
+from shipline.coordinator.models import Job, Pipeline
+from shipline.coordinator.services import services
+from shipline.errors import ShiplineError
+from shipline.model.definition import JobDefinition
+from shipline.model.status import FINISHED, JobStatus, can_change
+from shipline.model.variable import Variable
+from shipline.pipeline import Change, JobState, PipelineState, advance, status_of
+
+JOB_DEFINITION = TypeAdapter(JobDefinition)
+VARIABLES = TypeAdapter(tuple[Variable, ...])
+_FINISHED_PIPELINE = ("success", "failed", "canceled", "skipped")
+
+
+class RefusedChange(ShiplineError):
+    code = "refused_change"
+
+
+def definition_of(job: Job) -> JobDefinition:
+    return JOB_DEFINITION.validate_python(job.definition)
+
+
+def predefined_of(pipeline: Pipeline) -> tuple[Variable, ...]:
+    return VARIABLES.validate_python(pipeline.predefined)
+
+
+def state_of(jobs: Iterable[Job]) -> PipelineState:
+    return PipelineState(tuple(_job_state(job) for job in jobs))
+
+
+def _job_state(job: Job) -> JobState:
+    definition = definition_of(job)
+    return JobState(
+        id=job.pk,
+        name=job.name,
+        stage=job.stage_index,
+        status=JobStatus(job.status),
+        when=definition.when,
+        allow_failure=job.allow_failure,
+        allow_failure_exit_codes=definition.allow_failure_exit_codes,
+        needs=definition.needs,
+        start_in=definition.start_in,
+        scheduled_at=job.scheduled_at.timestamp() if job.scheduled_at else None,
+        retry=definition.retry,
+        attempt=job.attempt,
+        failure_reason=job.failure_reason,
+        exit_code=job.exit_code,
+        retried=job.retried,
+    )
+
+
+def tell(*topics: str) -> None:
+    """Wake who waits for these, once what has changed can be seen."""
+    transaction.on_commit(lambda: services().events.tell(*topics))
+
+
+def lock(job: Job) -> Job:
+    """The job as it is now; nobody else changes it until the transaction ends. Whoever changes a status looks
+    at the job through this first: what a request has read before may be over."""
+    rows = Job.objects.select_for_update(of=("self",)).select_related("project", "pipeline", "runner")
+    return rows.get(pk=job.pk)
+
+
+def advance_pipeline(pipeline_id: int) -> None:
+    """Carry out all that follows from where the pipeline stands, and wake who waits for it.
+
+    Call it in the transaction that has changed something of the pipeline: a change whose consequences a crash
+    has taken away would leave the pipeline standing still.
+    """
+    topics = {f"pipeline:{pipeline_id}"}
+    with transaction.atomic():
+        pipeline = Pipeline.objects.select_for_update().get(pk=pipeline_id)
+        if pipeline.errors:
+            return
+        jobs = {job.pk: job for job in Job.objects.filter(pipeline=pipeline).order_by("stage_index", "id")}
+        while steps := advance(state_of(jobs.values()), timezone.now().timestamp()):
+            for step in steps:
+                if isinstance(step, Change):
+                    change_status(jobs[step.job], step.status, step.reason)
+                    _schedule(jobs[step.job], step)
+                    refuse_what_cannot_run(jobs[step.job])
+                    topics |= {f"job:{step.job}"} | ({"queue"} if step.status is JobStatus.PENDING else set())
+                else:
+                    fresh = new_attempt(jobs[step.job])
+                    jobs[fresh.pk] = fresh
+        update_status(pipeline, jobs.values())
+        tell(*topics)
+
+
+def _schedule(job: Job, step: Change) -> None:
+    if step.status is JobStatus.SCHEDULED and step.scheduled_at is not None:
+        job.scheduled_at = datetime.fromtimestamp(step.scheduled_at, UTC)
+        job.save(update_fields=["scheduled_at"])
+
+
+def refuse_what_cannot_run(job: Job) -> None:
+    """A pending job that asks for what is not there yet fails with that reason, before a runner has it."""
+    if job.status == JobStatus.PENDING and (reason := missing(definition_of(job))):
+        job.notices = [reason]
+        change_status(job, JobStatus.FAILED, reason, failure_reason="runner_unsupported")
+
+
+def change_status(job: Job, status: JobStatus, reason: str = "", **fields: Any) -> None:
+    """The only way a job's status changes; along the table of model/status.py, with its times."""
+    old = JobStatus(job.status)
+    if not can_change(old, status):
+        raise RefusedChange(f"Job {job.pk} is {old}; it cannot become {status}.")
+    now = timezone.now()
+    job.status, job.reason = status, reason[:255]
+    if status is JobStatus.PENDING:
+        job.queued_at = now
+    elif status is JobStatus.RUNNING:
+        job.started_at = job.contacted_at = now
+    elif status in FINISHED:
+        job.finished_at = now
+    for name, value in fields.items():
+        setattr(job, name, value)
+    job.save()
+
+
+def new_attempt(job: Job) -> Job:
+    """Another attempt in place of a job that is over."""
+    job.retried = True
+    job.save(update_fields=["retried"])
+    return Job.objects.create(
+        project=job.project,
+        pipeline=job.pipeline,
+        name=job.name,
+        stage=job.stage,
+        stage_index=job.stage_index,
+        definition=job.definition,
+        # As it was written: an exit code may have allowed this one attempt to fail.
+        allow_failure=definition_of(job).allow_failure,
+        timeout=job.timeout,
+        attempt=job.attempt + 1,
+    )
+
+
+def update_status(pipeline: Pipeline, jobs: Iterable[Job]) -> None:
+    status = status_of(state_of(jobs).jobs)
+    now = timezone.now()
+    if status in ("running", *_FINISHED_PIPELINE) and pipeline.started_at is None:
+        pipeline.started_at = now
+    if status in _FINISHED_PIPELINE and pipeline.status != status:
+        pipeline.finished_at = now
+    elif status not in _FINISHED_PIPELINE:
+        pipeline.finished_at = None
+    pipeline.status = status
+    pipeline.save()
