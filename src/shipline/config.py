@@ -125,11 +125,13 @@ class LocalAws:
 class Runners:
     """`allow_registration_token` lets registration tokens make runners, as before GitLab 16.
     `token_expiration_seconds` after which a runner's new token opens nothing; 0: never. `silence_seconds` after
-    which a runner that tells nothing of its job is taken for dead."""
+    which a runner that tells nothing of its job is taken for dead; `acknowledge_seconds` after which a job goes
+    back to the queue that a runner was handed and has not begun (two-phase commit)."""
 
     allow_registration_token: bool = False
     token_expiration_seconds: int = 0
     silence_seconds: int = 600
+    acknowledge_seconds: int = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -354,6 +354,12 @@ class Runner:
         self.last_update = answer.headers.get("X-GitLab-Last-Update", "")
         return answer
 
+    def call(self, method: str, path: str, **members: Any) -> httpx.Response:
+        """Of /runners, with the token unless another is given."""
+        body = {"token": self.token, "system_id": self.system_id} | members
+        with self.coordinator.client() as client:
+            return client.request(method, f"/api/v4/runners{path}", json=body)
+
     def take(self) -> Job:
         """The next job, which must be there."""
         answer = self.request()

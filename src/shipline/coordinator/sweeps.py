@@ -37,7 +37,8 @@ class Sweeper:
         """Fail jobs whose runner is silent, that run too long or that nobody takes; give back those that were
         not begun; start delayed ones that are due; delete artifacts that have expired."""
         now, steady = timezone.now(), time.monotonic()
-        limits = sweep_plan.Limits(silence=float(services().config.runners.silence_seconds))
+        runners = services().config.runners
+        limits = sweep_plan.Limits(float(runners.silence_seconds), float(runners.acknowledge_seconds))
         jobs = _jobs(now)
         self._memory = sweep_plan.look(self._memory, jobs, now.timestamp(), steady, limits)
         unmatched = _unmatched(sweep_plan.long_pending(self._memory, jobs, steady))

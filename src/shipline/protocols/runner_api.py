@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 TRACE_CHUNK_LIMIT = 1024 * 1024
 REQUEST_LIMIT = 32 * 1024
@@ -53,8 +60,16 @@ class KubernetesOptions(Message):
 
 
 class ExecutorOptions(Message):
+    """Written, it has only what is asked for: a runner warns of options that it does not know."""
+
     docker: DockerOptions = DockerOptions()
     kubernetes: KubernetesOptions = KubernetesOptions()
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_asked_for(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        given: dict[str, dict[str, str]] = handler(self)
+        asked = {name: {key: value for key, value in one.items() if value} for name, one in given.items()}
+        return {name: one for name, one in asked.items() if one}
 
 
 class JobImage(Message):

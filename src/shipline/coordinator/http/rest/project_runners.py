@@ -64,6 +64,11 @@ def enable_runner(request: HttpRequest, project_id: str, body: EnabledRunner) ->
     return 201, runner_details(runner)
 
 
+@router.post("/projects/{project_id}/runners/reset_registration_token", response={201: dict[str, Any]})
+def reset_registration_token(request: HttpRequest, project_id: str) -> tuple[int, dict[str, Any]]:
+    return 201, registration_token(find_project(request, project_id, access.ADMINISTER))
+
+
 @router.delete("/projects/{project_id}/runners/{runner_id}", response={204: None})
 def disable_runner(request: HttpRequest, project_id: str, runner_id: int) -> tuple[int, None]:
     project = find_project(request, project_id, access.ADMINISTER)
@@ -74,11 +79,6 @@ def disable_runner(request: HttpRequest, project_id: str, runner_id: int) -> tup
         raise HttpError(403, "403 Forbidden - it belongs to this project: delete the runner instead")
     runner.projects.remove(project)
     return 204, None
-
-
-@router.post("/projects/{project_id}/runners/reset_registration_token", response={201: dict[str, Any]})
-def reset_registration_token(request: HttpRequest, project_id: str) -> tuple[int, dict[str, Any]]:
-    return 201, registration_token(find_project(request, project_id, access.ADMINISTER))
 
 
 class RunnerJobsFilter(Schema):

@@ -206,6 +206,12 @@ def list_all_runners(
     return [runner_json(row) for row in page_of(request, rows, response, filters.page, filters.per_page)]
 
 
+@router.post("/runners/reset_registration_token", response={201: dict[str, Any]})
+def reset_registration_token(request: HttpRequest) -> tuple[int, dict[str, Any]]:
+    administrator(request)
+    return 201, registration_token(None)
+
+
 def find_runner(request: HttpRequest, runner_id: int, *, change: bool = False) -> Runner:
     """Everybody may see instance runners; the others those who maintain one of its projects. Who may change
     one: administrators, and maintainers of the project that it belongs to."""
@@ -270,12 +276,6 @@ def reset_authentication_token(request: HttpRequest, runner_id: int) -> tuple[in
     runner = find_runner(request, runner_id, change=True)
     token = runners.reset_token(runner)
     return 201, {"token": token, "token_expires_at": runner.token_expires_at}
-
-
-@router.post("/runners/reset_registration_token", response={201: dict[str, Any]})
-def reset_registration_token(request: HttpRequest) -> tuple[int, dict[str, Any]]:
-    administrator(request)
-    return 201, registration_token(None)
 
 
 def registration_token(project: Project | None) -> dict[str, Any]:
