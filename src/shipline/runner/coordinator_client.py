@@ -22,7 +22,8 @@ FEATURES = api.RunnerFeatures(
     upload_raw_artifacts=True, refspecs=True, masking=True, raw_variables=True, artifacts_exclude=True,
     multi_build_steps=True, return_exit_code=True, trace_reset=True, trace_checksum=True, trace_size=True,
     cancelable=True, cancel_gracefully=True, service_variables=True, service_multiple_aliases=True,
-    two_phase_job_commit=True,
+    two_phase_job_commit=True, cache=True, fallback_cache_keys=True, image_executor_opts=True,
+    service_executor_opts=True,
 )  # fmt: skip
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 

@@ -30,6 +30,7 @@ from shipline.runner.logs import Counting, configure
 from shipline.runner.metrics import EntryFigures, Metrics, MetricsServer
 from shipline.runner.online import Online
 from shipline.runner.reporting import tell_interrupted
+from shipline.runner.slots import Slots
 from shipline.runner.status import EntryNow, JobNow, document
 from shipline.runner.upkeep import Upkeep
 from shipline.version import __version__
@@ -58,6 +59,7 @@ class Manager:
         self._engines = Engines(self.docker_host)
         self._online: dict[int, Online] = {}
         self._jobs: dict[asyncio.Task[None], tuple[int, HeldJob]] = {}
+        self._slots = Slots()
         self._questions: dict[asyncio.Task[None], int] = {}
         self._changed = asyncio.Event()
         self._stopped_at = 0.0
@@ -185,6 +187,7 @@ class Manager:
             self.home.journal,
             lambda: self.phase >= Phase.STOPPING,
             self._changed.set,
+            slots=self._slots,
         )
         _log.info("job %s (%s) from %s", payload.id, payload.job_info.name, section.name)
         self.metrics.job_taken(section, payload.job_info.time_in_queue_seconds)
