@@ -22,6 +22,7 @@ from shipline.compiler import (
     predefined_variables,
 )
 from shipline.coordinator.models import Job, Pipeline, Project
+from shipline.coordinator.new_jobs import prepare_jobs
 from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline
 from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
@@ -166,6 +167,7 @@ def _store(
     if definition:
         order = {stage: position for position, stage in enumerate(definition.stages)}
         Job.objects.bulk_create(_row(project, pipeline, job, order[job.stage]) for job in definition.jobs)
+        prepare_jobs(pipeline, definition.jobs)
     return pipeline
 
 

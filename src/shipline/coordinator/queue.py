@@ -9,16 +9,20 @@ from django.db import transaction
 from django.utils import timezone
 
 from shipline.coordinator import tokens
-from shipline.coordinator.artifacts import read_dotenv
+from shipline.coordinator.dependencies import sources_of
+from shipline.coordinator.deployments import why_outdated
+from shipline.coordinator.dotenv import read_dotenv
 from shipline.coordinator.job_payload import JobFacts, notices, payload
+from shipline.coordinator.job_values import job_environment
 from shipline.coordinator.jobs import give_up
 from shipline.coordinator.matching import matches
-from shipline.coordinator.models import Job, JobArtifact, Runner
+from shipline.coordinator.models import Job, Runner
 from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, predefined_of, tell
 from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
 from shipline.model.definition import JobDefinition
 from shipline.model.status import JobStatus
+from shipline.pipeline.deployments import OUTDATED
 from shipline.protocols import runner_api as api
 
 
@@ -35,6 +39,8 @@ def take_job(runner_id: int) -> api.JobPayload | None:
                 "job %s cannot be handed out: %s", error.job.pk, error.__cause__
             )
             give_up(error.job, "scheduler_failure", "what it needs of earlier jobs cannot be read")
+        except TooLate as error:
+            give_up(error.job, OUTDATED, error.reason)
 
 
 class Unready(Exception):
@@ -45,11 +51,21 @@ class Unready(Exception):
         self.job = job
 
 
+class TooLate(Exception):
+    """A job that would deploy something older than what is there by now."""
+
+    def __init__(self, job: Job, reason: str) -> None:
+        super().__init__(f"job {job.pk}: {reason}")
+        self.job, self.reason = job, reason
+
+
 def _take(runner_id: int) -> JobFacts | None:
     runner = Runner.objects.get(pk=runner_id)
     job = _first_for(runner)
     if job is None:
         return None
+    if why := why_outdated(job):
+        raise TooLate(job, why)
     token = tokens.fresh(tokens.JOB)
     limit = min(job.timeout, runner.maximum_timeout) if runner.maximum_timeout else job.timeout
     change_status(
@@ -73,7 +89,9 @@ def _first_for(runner: Runner) -> Job | None:
     names = ("pk", "definition__tags", "project_id", "pipeline__protected")
     for pk, tags, project_id, protected in rows.values_list(*names).iterator(chunk_size=500):
         if matches(runner, tags, project_id, protected):
-            related = Job.objects.select_related("pipeline", "project", "pipeline__user")
+            related = Job.objects.select_related(
+                "pipeline", "project", "pipeline__user", "environment", "resource_group"
+            )
             return related.select_for_update(of=("self",)).filter(pk=pk, status=JobStatus.PENDING).first()
     return None
 
@@ -81,7 +99,7 @@ def _first_for(runner: Runner) -> Job | None:
 def _facts(job: Job, definition: JobDefinition, runner: Runner, token: str, timeout: int) -> JobFacts:
     config = services().config
     pipeline, project = job.pipeline, job.project
-    sources = _sources(job, definition)
+    sources = sources_of(job, definition)
     return JobFacts(
         id=job.pk,
         token=token,
@@ -107,6 +125,8 @@ def _facts(job: Job, definition: JobDefinition, runner: Runner, token: str, time
         runner_id=runner.pk,
         runner_description=runner.description,
         runner_tags=tuple(runner.tags),
+        environment=job_environment(job, definition),
+        resource_group=job.resource_group.key if job.resource_group is not None else None,
         dependencies=tuple(
             api.JobDependency(
                 id=artifact.job_id,
@@ -124,20 +144,3 @@ def _facts(job: Job, definition: JobDefinition, runner: Runner, token: str, time
             for variable in read_dotenv(artifact)
         ),
     )
-
-
-def _sources(job: Job, definition: JobDefinition) -> list[JobArtifact]:
-    """Artifacts that this job gets: of its needs, of its dependencies, or of all earlier stages."""
-    found = (
-        JobArtifact.objects.select_related("job")
-        .filter(job__pipeline=job.pipeline_id, job__retried=False)
-        .exclude(job=job.pk)
-        .order_by("job_id")
-    )
-    if definition.dependencies is not None:
-        found = found.filter(job__name__in=definition.dependencies)
-    elif definition.needs is not None:
-        found = found.filter(job__name__in=[need.job for need in definition.needs if need.artifacts])
-    else:
-        found = found.filter(job__stage_index__lt=job.stage_index)
-    return list(found)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from shipline.coordinator import environments, resource_groups
 from shipline.coordinator.jobs import give_up
 from shipline.coordinator.models import Job, JobArtifact
 from shipline.coordinator.progress import advance_pipeline
@@ -17,7 +18,8 @@ SILENCE_LIMIT = timedelta(minutes=10)
 
 
 def sweep() -> float | None:
-    """Fail jobs whose runner is silent or that run too long, start delayed ones that are due, delete
+    """Fail jobs whose runner is silent or that run too long, start delayed ones that are due, hand
+    over resources, stop environments whose time is over, delete
     artifacts that have expired. Called at intervals."""
     now = timezone.now()
     for job in Job.objects.filter(status__in=(JobStatus.RUNNING, JobStatus.CANCELING)):
@@ -31,6 +33,8 @@ def sweep() -> float | None:
         )
     ):
         advance_pipeline(pipeline)
+    resource_groups.hand_over_all()
+    environments.sweep(now)
     for artifact in JobArtifact.objects.filter(expire_at__lt=now):
         (services().data.coordinator / "artifacts" / artifact.file).unlink(missing_ok=True)
         artifact.delete()

@@ -1,13 +1,18 @@
 """What the coordinator remembers: one file per noun."""
 
 from shipline.coordinator.models.artifact import JobArtifact
+from shipline.coordinator.models.deployment import Deployment
+from shipline.coordinator.models.environment import Environment
 from shipline.coordinator.models.job import Job
 from shipline.coordinator.models.pipeline import Pipeline
 from shipline.coordinator.models.project import Membership, Project, ProjectVariable, ProtectedBranch
+from shipline.coordinator.models.resource_group import ResourceGroup
 from shipline.coordinator.models.runner import Runner
 from shipline.coordinator.models.token import PersonalAccessToken
 
 __all__ = [
+    "Deployment",
+    "Environment",
     "Job",
     "JobArtifact",
     "Membership",
@@ -16,5 +21,6 @@ __all__ = [
     "Project",
     "ProjectVariable",
     "ProtectedBranch",
+    "ResourceGroup",
     "Runner",
 ]

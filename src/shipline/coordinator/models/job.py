@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from django.db import models
 
+from shipline.coordinator.models.environment import Environment
 from shipline.coordinator.models.pipeline import Pipeline
 from shipline.coordinator.models.project import Project
+from shipline.coordinator.models.resource_group import ResourceGroup
 from shipline.coordinator.models.runner import Runner
 
 
@@ -23,6 +25,9 @@ class Job(models.Model):
     attempt = models.IntegerField(default=0)
     retried = models.BooleanField(default=False)
     runner = models.ForeignKey(Runner, models.SET_NULL, null=True, related_name="jobs")
+    environment = models.ForeignKey(Environment, models.SET_NULL, null=True, related_name="jobs")
+    resource_group = models.ForeignKey(ResourceGroup, models.SET_NULL, null=True, related_name="jobs")
+    waiting_for_resource_at = models.DateTimeField(null=True)
     token_hash = models.CharField(max_length=64, null=True, unique=True)
     timeout = models.IntegerField(default=3600)
     scheduled_at = models.DateTimeField(null=True)
