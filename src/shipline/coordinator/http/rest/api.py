@@ -14,11 +14,14 @@ from shipline.coordinator import tokens
 from shipline.coordinator.http.rest import (
     branches,
     ci_lint,
+    deployments,
+    environments,
     jobs,
     members,
     pipelines,
     projects,
     protected_branches,
+    resource_groups,
     runners,
     users,
     variables,
@@ -41,6 +44,7 @@ def _user(request: HttpRequest) -> User | None:
 api = NinjaAPI(title="shipline", version=__version__, auth=_user, urls_namespace="rest_v4", docs_url=None)
 RESOURCES = (
     users, projects, members, branches, protected_branches, variables, ci_lint, pipelines, jobs, runners,
+    environments, deployments, resource_groups,
 )  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -11,6 +11,7 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from shipline.coordinator import access, actions, traces
+from shipline.coordinator.http.rest.entities import environment_basic
 from shipline.coordinator.http.rest.lookup import find_project, page_of
 from shipline.coordinator.http.rest.pipelines import find_pipeline
 from shipline.coordinator.http.runner_api import send_file
@@ -45,6 +46,9 @@ def job_json(job: Job) -> dict[str, Any]:
         "failure_reason": job.failure_reason or None,
         "exit_code": job.exit_code,
         "status_reason": job.reason,
+        "environment": _environment(job),
+        # What to ask somebody before the job is played.
+        "manual_confirmation": job.definition.get("manual_confirmation"),
         "pipeline": {
             "id": pipeline.pk,
             "project_id": job.project_id,
@@ -66,8 +70,18 @@ def job_json(job: Job) -> dict[str, Any]:
     }
 
 
+def _environment(job: Job) -> dict[str, Any] | None:
+    found = job.environment
+    if found is None:
+        return None
+    action = (job.definition.get("environment") or {}).get("action")
+    return environment_basic(found) | {"state": found.state, "tier": found.tier, "action": action}
+
+
 def _jobs(**filters: Any) -> Any:
-    related = Job.objects.select_related("pipeline", "project", "runner").prefetch_related("artifacts")
+    related = Job.objects.select_related("pipeline", "project", "runner", "environment").prefetch_related(
+        "artifacts"
+    )
     return related.filter(**filters)
 
 
