@@ -51,12 +51,15 @@ async def test_environments_are_listed_with_what_is_there(
     await expect(row).to_contain_text("available")
     await expect(row).to_contain_text("The first change")
     await expect(row.get_by_role("link", name="deploy")).to_have_attribute(
-        "href", project.page(f"/-/jobs/{await project.job(pipeline, 'deploy')}").removeprefix(project.gitlab.url)
+        "href",
+        project.page(f"/-/jobs/{await project.job(pipeline, 'deploy')}").removeprefix(project.gitlab.url),
     )
     link = row.get_by_role("link", name="Open")
     assert (await link.get_attribute("href") or "").startswith("https://shop.example.com/")
     # An address that is none of the web's is no link.
-    await expect(page.get_by_role("row").filter(has_text="review/").get_by_role("link", name="Open")).to_have_count(0)
+    await expect(
+        page.get_by_role("row").filter(has_text="review/").get_by_role("link", name="Open")
+    ).to_have_count(0)
 
 
 async def test_an_environment_is_stopped_by_its_job(
@@ -75,7 +78,9 @@ async def test_an_environment_is_stopped_by_its_job(
     await page.reload()
     await expect(row).to_contain_text("stopped")
     await page.goto(project.page(f"/-/jobs/{stop.id}"))
-    await expect(page.get_by_text("This job stops the environment production, which is stopped.")).to_be_visible()
+    await expect(
+        page.get_by_text("This job stops the environment production, which is stopped.")
+    ).to_be_visible()
 
 
 async def test_an_older_deployment_is_rolled_back_to(

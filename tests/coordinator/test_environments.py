@@ -188,6 +188,20 @@ def test_scoped_variables_are_for_their_environment_and_the_closest_scope_wins(
     assert found == {"a": "review/main", "b": "review/*", "c": "production", "d": "*"}
 
 
+def test_rules_see_what_is_scoped_to_the_environment_of_their_job_alone(
+    project: Project, work_tree: WorkTree
+) -> None:
+    project.set_variable("LIVE", "yes", environment_scope="production")
+    rule = "rules: [{if: $LIVE == 'yes'}]"
+    work_tree.ship(
+        f"a: {{script: a, environment: production, {rule}}}\n"
+        f"b: {{script: b, environment: qa, {rule}}}\n"
+        f"c: {{script: c, {rule}}}\n"
+        "d: {script: d}\n"
+    )
+    assert set(project.jobs()) == {"a", "d"}
+
+
 def test_playing_the_stop_job_stops_the_environment_and_deploying_starts_it_again(
     project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:
@@ -216,8 +230,12 @@ def test_stopping_an_environment_runs_its_stop_job(
     assert states(project) == {"review/main": "stopped"}
     assert project.root.call("DELETE", path).status_code == 204
     assert environments(project) == {}
-    # Its jobs are still there, without it.
-    assert project.jobs()["deploy"]["environment"] is None
+    # Its jobs are still there, without it; to deploy again makes it again.
+    deploy = project.jobs()["deploy"]
+    assert deploy["environment"] is None
+    assert project.act("retry", deploy["id"]).json()["environment"]["name"] == "review/main"
+    runner.take().succeed()
+    assert states(project) == {"review/main": "available"}
 
 
 def test_an_environment_without_a_stop_job_is_stopped_at_once_and_any_by_force(
@@ -296,19 +314,28 @@ def test_an_older_deployment_does_not_overwrite_a_newer_one(
     assert [one["status"] for one in deployments(project)] == ["failed", "success", "success"]
 
 
-def test_a_pending_or_manual_deployment_may_become_too_old(
+def test_a_deployment_that_became_too_old_while_it_waited_for_a_runner_does_not_run(
     project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:
-    ci = "deploy: {script: b, environment: production}\nby hand: {script: b, environment: qa, when: manual}\n"
+    work_tree.ship("deploy: {script: b, environment: production, tags: [slow]}\n")
+    old = project.pipeline()["id"]
+    work_tree.ship("deploy: {script: b, environment: production}\n")
+    runner.take().succeed()
+    assert project.runner(tag_list=["slow"]).request().status_code == 204
+    deploy = project.jobs(old)["deploy"]
+    assert (deploy["status"], deploy["failure_reason"]) == ("failed", "failed_outdated_deployment_job")
+
+
+def test_a_manual_deployment_that_became_too_old_cannot_be_played(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
     jobs = []
     for _ in range(2):
-        work_tree.ship(ci)
-        jobs.append(project.jobs())
-    project.act("cancel", jobs[0]["deploy"]["id"])
-    project.act("play", jobs[1]["by hand"]["id"])
-    for job in runner.take_all().values():
-        job.succeed()
-    refused = project.act("play", jobs[0]["by hand"]["id"])
+        work_tree.ship("deploy: {script: b, environment: qa, when: manual}\n")
+        jobs.append(project.jobs()["deploy"]["id"])
+    project.act("play", jobs[1])
+    runner.take().succeed()
+    refused = project.act("play", jobs[0])
     assert refused.status_code == 400
     assert "older than the latest deployment to qa" in refused.text
 

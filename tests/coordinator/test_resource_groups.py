@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -243,6 +245,21 @@ def test_who_waits_gets_the_resource_though_the_coordinator_was_killed(
     own_coordinator.start()
     assert (status(project, first), status(project, second)) == ("running", "waiting_for_resource")
     taken.succeed()
+    until(lambda: status(project, second) == "pending", "the second one has the resource")
+
+
+def test_a_resource_that_nobody_handed_over_is_found_by_the_sweep(
+    own_coordinator: Coordinator, tmp_path: Path
+) -> None:
+    """As after a crash between the end of a job and the hand-over, and when the holder's pipeline is deleted."""
+    project = own_coordinator.project()
+    first, second = ship(project, project.work_tree(tmp_path / "work-tree"), count=2)
+    own_coordinator.end(9)
+    with closing(sqlite3.connect(own_coordinator.data.coordinator / "db.sqlite3")) as database, database:
+        database.execute("UPDATE coordinator_resourcegroup SET holder_id = NULL")
+        database.execute("DELETE FROM coordinator_job WHERE pipeline_id = ?", (first,))
+        database.execute("DELETE FROM coordinator_pipeline WHERE id = ?", (first,))
+    own_coordinator.start()
     until(lambda: status(project, second) == "pending", "the second one has the resource")
 
 

@@ -22,12 +22,12 @@ from shipline.compiler import (
     predefined_variables,
 )
 from shipline.coordinator.models import Job, Pipeline, Project
-from shipline.coordinator.new_jobs import prepare_jobs
-from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline
+from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline, prepare_jobs
 from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
 from shipline.coordinator.sources import CommitSources
 from shipline.model.definition import JobDefinition
+from shipline.model.environment import scoped_values
 from shipline.model.status import PipelineStatus
 
 if TYPE_CHECKING:
@@ -91,14 +91,14 @@ def push_facts(
         return changed
 
     protected = update.ref_type == "branch" and project.protects(update.ref)
+    settings = settings_variables(project)
     push = PushFacts(
         ref=update.ref,
         ref_type=update.ref_type,
         source=source,
         protected=protected,
-        settings=tuple(
-            found.variable for found in settings_variables(project) if protected or not found.protected
-        ),
+        settings=scoped_values(settings, None, protected=protected),
+        set_for=lambda environment: scoped_values(settings, environment, protected=protected),
         changed_paths=repositories.changed(project.pk, update.before, update.after),
         tracked_paths=lambda: repositories.tracked(project.pk, update.after),
         project_path=project.path_with_namespace,

@@ -14,8 +14,10 @@ from shipline.coordinator import deployments
 from shipline.coordinator.abilities import missing
 from shipline.coordinator.definitions import JOB_DEFINITION, VARIABLES, definition_of, predefined_of
 from shipline.coordinator.models import Job, Pipeline, ResourceGroup
+from shipline.coordinator.places import InvalidEnvironment, has_place, place
 from shipline.coordinator.services import services
 from shipline.errors import ShiplineError
+from shipline.model.definition import JobDefinition
 from shipline.model.status import FINISHED, JobStatus, can_change
 from shipline.pipeline import Change, JobState, PipelineState, advance, enqueue, status_of
 
@@ -29,6 +31,7 @@ __all__ = [
     "lock",
     "new_attempt",
     "predefined_of",
+    "prepare_jobs",
     "refuse_what_cannot_run",
     "start",
     "state_of",
@@ -184,11 +187,28 @@ def new_attempt(job: Job) -> Job:
         allow_failure=job.allow_failure,
         timeout=job.timeout,
         attempt=job.attempt + 1,
-        environment=job.environment,
-        resource_group=job.resource_group,
     )
-    deployments.create_deployment(fresh, definition_of(fresh))
+    if has_place(definition_of(fresh)):
+        prepare(fresh)
     return fresh
+
+
+def prepare(job: Job) -> None:
+    """What a new job gets besides its row; one that cannot have it fails at once."""
+    try:
+        place(job)
+    except InvalidEnvironment as error:
+        change_status(job, JobStatus.FAILED, str(error), failure_reason="environment_creation_failure")
+
+
+def prepare_jobs(pipeline: Pipeline, definitions: Iterable[JobDefinition]) -> None:
+    """To be called once the rows of a pipeline's jobs are there, before anything becomes of them."""
+    names = [one.name for one in definitions if has_place(one)]
+    if names:
+        for job in Job.objects.select_related("pipeline", "project").filter(
+            pipeline=pipeline, name__in=names
+        ):
+            prepare(job)
 
 
 def update_status(pipeline: Pipeline, jobs: Iterable[Job]) -> None:
