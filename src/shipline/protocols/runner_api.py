@@ -41,7 +41,7 @@ class Message(BaseModel):
 
 class JobVariable(Message):
     key: str
-    value: str = ""
+    value: str = Field(default="", repr=False)
     public: bool = False
     masked: bool = False
     file: bool = False
