@@ -70,13 +70,13 @@ def zipped(**files: str | bytes) -> bytes:
 ZIP = zipped(**{"a.txt": "a"})
 
 
-def until(found: Callable[[], Any], what: str, seconds: float = ANSWER_SECONDS) -> Any:
+def until(found: Callable[[], Any], what: str, seconds: float = ANSWER_SECONDS, pause: float = 0.02) -> Any:
     """What `found` gives as soon as that is true; the test fails when it never is."""
     deadline = time.monotonic() + seconds
     while not (value := found()):
         if time.monotonic() > deadline:
             pytest.fail(f"It did not happen: {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
     return value
 
 
@@ -88,10 +88,16 @@ class Coordinator:
     settings: Config = field(default_factory=Config)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    # Where containers reach it, if they shall: it listens there too.
+    bridge: str = ""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def container_url(self) -> str:
+        return f"http://{self.bridge}:{self.port}" if self.bridge else self.url
 
     @property
     def log(self) -> str:
@@ -103,7 +109,8 @@ class Coordinator:
 
     def start(self) -> None:
         self.data.root.mkdir(parents=True, exist_ok=True)
-        addresses = Addresses(port=self.port, external_url=self.url, container_url=self.url)
+        bind = ("127.0.0.1", self.bridge) if self.bridge else ("127.0.0.1",)
+        addresses = Addresses(self.port, bind, external_url=self.url, container_url=self.container_url)
         config.save(self.data, replace(self.settings, coordinator=addresses))
         words = [sys.executable, "-m", "shipline", "coordinator", "--data", str(self.data.root)]
         with (self.data.root / "coordinator.log").open("ab") as log:
@@ -146,10 +153,10 @@ class Coordinator:
 
 
 @contextmanager
-def running(folder: Path, settings: Config | None = None) -> Iterator[Coordinator]:
+def running(folder: Path, settings: Config | None = None, bridge: str = "") -> Iterator[Coordinator]:
     """A coordinator that is gone afterwards, whatever was done to it. What it logs is part of every test: an
     exception that nobody saw is a failure."""
-    coordinator = Coordinator(DataFolder(folder), settings or Config())
+    coordinator = Coordinator(DataFolder(folder), settings or Config(), bridge=bridge)
     try:
         coordinator.start()
         yield coordinator

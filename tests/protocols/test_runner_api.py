@@ -396,3 +396,10 @@ def test_what_an_end_does_not_say_is_not_sent() -> None:
         "failure_reason": "",
         "checksum": "",
     }
+
+
+def test_a_user_may_be_a_number() -> None:
+    asked = changed("image.executor_opts", {"docker": {"user": 1000, "platform": None}})
+    image = read(asked).image
+    assert image is not None
+    assert (image.executor_opts.docker.user, image.executor_opts.docker.platform) == ("1000", "")

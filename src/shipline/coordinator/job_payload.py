@@ -14,6 +14,7 @@ from shipline.compiler.predefined import slug
 from shipline.coordinator import payload_parts as parts
 from shipline.coordinator.abilities import without_effect
 from shipline.model.definition import JobDefinition, When
+from shipline.model.expansion import expand_for_runner
 from shipline.model.variable import SettingsVariable, Variable, last_wins
 from shipline.protocols import runner_api as api
 
@@ -102,7 +103,7 @@ def payload(facts: JobFacts) -> api.JobPayload:
         git_info=_git(facts, own),
         runner_info=api.RunnerInfo(timeout=facts.timeout),
         inputs=parts.inputs(job),
-        variables=[parts.variable(one) for one in own],
+        variables=[parts.variable(one) for one in expand_for_runner(own)],
         steps=parts.steps(job, facts.timeout),
         image=parts.image(job.image) if job.image else None,
         services=[parts.service(service) for service in job.services],
@@ -226,8 +227,8 @@ def _git(facts: JobFacts, own: Iterable[Variable]) -> api.GitInfo:
 
 
 def _depth(facts: JobFacts, own: Iterable[Variable]) -> int:
-    """GIT_DEPTH of the job, else the project's setting. As Ruby reads numbers: digits at the beginning count,
-    without any it is 0."""
+    """GIT_DEPTH of the job, which gitlab-runner leaves to the server, else the project's setting. As Ruby reads
+    numbers: digits at the beginning count, without any it is 0, and that is everything."""
     written = next((one.value for one in own if one.key == "GIT_DEPTH"), None)
     if written is None:
         return facts.depth

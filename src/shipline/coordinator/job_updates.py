@@ -16,7 +16,7 @@ from shipline.coordinator import traces
 from shipline.coordinator.coverage import coverage_in
 from shipline.coordinator.jobs import is_live, is_waiting, job_for_runner, over
 from shipline.coordinator.models import Job
-from shipline.coordinator.progress import advance_pipeline, change_status, lock, tell
+from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, lock, tell
 from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api
@@ -88,6 +88,8 @@ def _finish(job: Job, status: JobStatus, failure_reason: str, exit_code: int | N
     if job.status == JobStatus.CANCELING:
         status = JobStatus.CANCELED
     reason = "" if status is JobStatus.SUCCESS else failure_reason.replace("_", " ")
+    if exit_code is not None and exit_code in definition_of(job).allow_failure_exit_codes:
+        job.allow_failure = True
     if ending.notice:
         job.notices = [*job.notices, ending.notice]
     change_status(

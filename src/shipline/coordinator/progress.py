@@ -143,7 +143,8 @@ def new_attempt(job: Job) -> Job:
         stage=job.stage,
         stage_index=job.stage_index,
         definition=job.definition,
-        allow_failure=job.allow_failure,
+        # As it was written: an exit code may have allowed this one attempt to fail.
+        allow_failure=definition_of(job).allow_failure,
         timeout=job.timeout,
         attempt=job.attempt + 1,
     )

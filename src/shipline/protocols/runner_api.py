@@ -51,11 +51,15 @@ class JobVariable(Message):
 class DockerOptions(Message):
     """What a job may ask of the engine. `user` is a name or number, with `:group` if it likes."""
 
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+
     platform: str = ""
     user: str = ""
 
 
 class KubernetesOptions(Message):
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+
     user: str = ""
 
 
@@ -172,7 +176,7 @@ class JobInfo(Message):
     instance_uuid: str = ""
     user_id: int | None = None
     scoped_user_id: int | None = None
-    time_in_queue_seconds: int = 0
+    time_in_queue_seconds: float | None = None
     project_jobs_running_on_instance_runners_count: str = ""
     queue_size: int = 0
     queue_depth: int = 0
