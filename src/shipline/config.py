@@ -151,10 +151,10 @@ class Config:
     coordinator: Coordinator = field(default_factory=Coordinator)
     registry: Registry = field(default_factory=Registry)
     aws: LocalAws = field(default_factory=LocalAws)
-    runners: Runners = field(default_factory=Runners)
-    rate_limits: RateLimits = field(default_factory=RateLimits)
     # What `[limits]` sets, by the names of `compiler/limits.py`, which knows them.
     limits: Mapping[str, Any] = field(default_factory=dict)
+    runners: Runners = field(default_factory=Runners)
+    rate_limits: RateLimits = field(default_factory=RateLimits)
 
 
 _SECTIONS = {

@@ -88,10 +88,10 @@ def _finish(job: Job, status: JobStatus, failure_reason: str, exit_code: int | N
     if job.status == JobStatus.CANCELING:
         status = JobStatus.CANCELED
     reason = "" if status is JobStatus.SUCCESS else failure_reason.replace("_", " ")
-    if exit_code is not None and exit_code in definition_of(job).allow_failure_exit_codes:
-        job.allow_failure = True
     if ending.notice:
         job.notices = [*job.notices, ending.notice]
+    if exit_code is not None and exit_code in definition_of(job).allow_failure_exit_codes:
+        job.allow_failure = True
     change_status(
         job,
         status,
