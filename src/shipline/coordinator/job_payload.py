@@ -238,8 +238,8 @@ def _git(facts: JobFacts, own: Iterable[Variable]) -> api.GitInfo:
 
 
 def _depth(facts: JobFacts, own: Iterable[Variable]) -> int:
-    """GIT_DEPTH of the job, else the project's setting. As Ruby reads numbers: digits at the beginning count,
-    without any it is 0."""
+    """GIT_DEPTH of the job, which gitlab-runner leaves to the server, else the project's setting. As Ruby reads
+    numbers: digits at the beginning count, without any it is 0, and that is everything."""
     written = next((one.value for one in own if one.key == "GIT_DEPTH"), None)
     if written is None:
         return facts.depth

@@ -143,6 +143,7 @@ def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpRespons
     job = find_job(request, project_id, job_id)
     if not traces.may_read(me(request), job):
         raise HttpError(403, "403 Forbidden - the job ran with CI_DEBUG_TRACE: its log is for developers")
+    services().events.look_at(f"job:{job.pk}")
     return HttpResponse(
         traces.notice_lines(job) + traces.read_trace(job), content_type="text/plain; charset=utf-8"
     )
