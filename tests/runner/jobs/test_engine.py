@@ -141,19 +141,38 @@ async def test_resources_hold_for_the_build(engine: Place) -> None:
 
 async def test_a_job_may_run_as_another_user_and_write_its_folders(engine: Place) -> None:
     image = {"name": "debian:bookworm", "executor_opts": {"docker": {"user": "1234:5"}}}
+    info = engine.repository()
     ended = await engine.run(
         "echo as $(id -u):$(id -g)",
         "echo x > own; cat README; mkdir deps; echo y > deps/a",
         image=image,
-        git_info=engine.repository(),
+        git_info=info,
         variables={"GIT_STRATEGY": "fetch"},
         cache=[{"key": "k", "paths": ["deps"]}],
         more_variables=[{"key": "F", "value": "content", "file": True}],
     )
     assert ended.good, ended.log
     assert "as 1234:5" in ended.lines
+    changed = await engine.run(
+        "echo z >> deps/a2; rm deps/a; chmod 400 $F",
+        image=image,
+        git_info=info,
+        variables={"GIT_STRATEGY": "clone"},
+        cache=[{"key": "k", "paths": ["deps"]}],
+        after_script=["cat $F; echo"],
+        more_variables=[{"key": "F", "value": "content", "file": True}],
+    )
+    assert changed.good, changed.log
+    assert "content" in changed.lines
     engine.configure_docker(user="77")
     assert "as 77" in (await engine.run("echo as $(id -u)", image=image)).lines
+
+
+async def test_a_path_of_the_jobs_image_is_not_the_helpers(engine: Place) -> None:
+    variables = {"GIT_STRATEGY": "fetch", "PATH": "/nowhere:/usr/bin:/bin", "LD_PRELOAD": "/none.so"}
+    ended = await engine.run('echo "path $PATH"', git_info=engine.repository(), variables=variables)
+    assert ended.good, ended.log
+    assert "path /nowhere:/usr/bin:/bin" in ended.lines
 
 
 async def test_an_image_that_the_config_does_not_allow_is_not_pulled(engine: Place) -> None:
