@@ -5,14 +5,22 @@ from __future__ import annotations
 import io
 import json
 import os
+import ssl
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from shipline_helper import transfer
 from tests.runner.file_server import FileServer, file_server
 
@@ -207,6 +215,78 @@ def test_from_an_address_with_tls_none_without_is_followed() -> None:
 
     with pytest.raises(OSError, match="redirects to an address without TLS"):
         transfer.moved(Answer(), "https://x/y")
+
+
+@dataclass(frozen=True)
+class Authority:
+    """An authority whose certificate is also a server's and a client's."""
+
+    certificate: str
+    key: str
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return Authority(made.public_bytes(Encoding.PEM).decode(), private.decode())
+
+
+@pytest.fixture
+def secure(authority: Authority, tmp_path: Path) -> Iterator[FileServer]:
+    """A server that wants to see a client's certificate."""
+    file = tmp_path / "server.pem"
+    file.write_text(authority.certificate + authority.key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    context.load_verify_locations(cadata=authority.certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with file_server(tmp_path / "server", tls=context) as (files, _):
+        files.artifacts[5] = packed(a="x")
+        yield files
+
+
+def secure_download(
+    server: FileServer, root: Path, tls: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    url = f"https://localhost:{server.port}/api/v4/jobs/5/artifacts"
+    dependencies = [{"url": url, "token": TOKEN, "id": 5, "name": "build"}]
+    return call("download", {"root": str(root), "dependencies": dependencies, "tls": tls})
+
+
+def test_a_server_with_an_authority_of_its_own_that_wants_to_know_us_is_reached(
+    secure: FileServer, authority: Authority, root: Path
+) -> None:
+    known = {"authority": authority.certificate, "certificate": authority.certificate, "key": authority.key}
+    done = secure_download(secure, root, known)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (root / "a").read_text() == "x"
+
+
+def test_a_server_that_nobody_vouches_for_is_not_talked_to(secure: FileServer, root: Path) -> None:
+    done = secure_download(secure, root, {})
+    assert done.returncode == 1
+    assert "certificate verify failed" in done.stdout
+    assert secure.asked == []
+
+
+def test_to_where_a_server_redirects_no_certificate_of_ours_is_shown() -> None:
+    assert transfer.trusted({"authority": "a", "certificate": "c", "key": "k"}) == {"authority": "a"}
+    assert transfer.trusted(None) is None
 
 
 def keep(root: Path, file: Path, **fields: Any) -> subprocess.CompletedProcess[str]:

@@ -148,8 +148,15 @@ def test_folders_and_numbers_are_those_of_the_job() -> None:
 
 
 def test_the_coordinators_certificate_authority_is_a_file_of_the_job() -> None:
-    found = job_variables(payload(), SECTION, 600, authority="PEM")
+    tls = {
+        "CI_SERVER_TLS_CA_FILE": "PEM",
+        "CI_SERVER_TLS_CERT_FILE": "",
+        "CI_SERVER_TLS_KEY_FILE": "SECRET KEY",
+    }
+    found = job_variables(payload(), SECTION, 600, tls=tls)
     assert found.files["CI_SERVER_TLS_CA_FILE"] == ("/builds/acme/app.tmp/CI_SERVER_TLS_CA_FILE", "PEM")
+    assert "CI_SERVER_TLS_CERT_FILE" not in found.values
+    assert found.secrets == ("SECRET KEY",)
     assert "CI_SERVER_TLS_CA_FILE" not in of().values
 
 

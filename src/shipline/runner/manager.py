@@ -24,7 +24,7 @@ from shipline.runner.ending import Phase
 from shipline.runner.engines import Engines
 from shipline.runner.held_job import HeldJob
 from shipline.runner.home import Home
-from shipline.runner.http import backoff
+from shipline.runner.http import backoff, tls_of
 from shipline.runner.journal import Entry as JournalEntry
 from shipline.runner.logs import Counting, configure
 from shipline.runner.metrics import EntryFigures, Metrics, MetricsServer
@@ -179,6 +179,11 @@ class Manager:
         self._changed.set()
 
     def _take(self, payload: JobPayload, online: Online, section: RunnerSection) -> None:
+        tls = tls_of(section, self.home.config)
+        # The job is given what lies beside the config, too.
+        section = replace(
+            section, tls_ca_file=tls.ca_file, tls_cert_file=tls.cert_file, tls_key_file=tls.key_file
+        )
         held = HeldJob(
             payload,
             section,

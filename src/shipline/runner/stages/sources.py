@@ -6,6 +6,7 @@ from shipline.runner import git
 from shipline.runner import script as scripts
 from shipline.runner.failure import JobFailed, Result
 from shipline.runner.stages.context import Context
+from shipline.runner.variables import TLS_VARIABLES
 
 # Of the job's image, not of the helper's: with them the helper would not find its own programs.
 NOT_FOR_THE_HELPER = frozenset(("PATH", "HOME", "ENV", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH"))
@@ -37,7 +38,11 @@ def sources_script(context: Context, options: git.GitOptions, *, again: bool = F
         basic,
         options,
         external=variables.get("CI_SERVER_URL") or context.section.url,
-        authority_file=variables.files["CI_SERVER_TLS_CA_FILE"][0] if context.authority else "",
+        tls_files={
+            setting: variables.files[key][0]
+            for setting, key in zip(git.TLS_SETTINGS, TLS_VARIABLES, strict=True)
+            if key in variables.files
+        },
     )
     fetching = git.get_sources(options, folders.project, url, refspecs, info.sha, info.ref)
     hooks = {hook.name: hook.script for hook in context.payload.hooks}
