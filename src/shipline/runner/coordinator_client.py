@@ -25,6 +25,11 @@ FEATURES = api.RunnerFeatures(
     two_phase_job_commit=True, cache=True, fallback_cache_keys=True, image_executor_opts=True,
     service_executor_opts=True,
 )  # fmt: skip
+# What only containers give.
+CONTAINERS = (
+    "image", "services", "service_variables", "service_multiple_aliases", "image_executor_opts",
+    "service_executor_opts",
+)  # fmt: skip
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -37,7 +42,9 @@ def info(executor: str = "docker", shell: str = "bash") -> api.RunnerVersionInfo
         architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()),
         executor=executor,
         shell=shell,
-        features=FEATURES,
+        features=FEATURES
+        if executor != "shell"
+        else FEATURES.model_copy(update=dict.fromkeys(CONTAINERS, False)),
     )
 
 
