@@ -89,7 +89,7 @@ def push_facts(
             raise RuleError("rules:changes:compare_to is not a valid ref")
         return changed
 
-    protected = update.ref_type == "branch" and project.protects(update.ref)
+    protected = project.protects_ref(update.ref, update.ref_type)
     push = PushFacts(
         ref=update.ref,
         ref_type=update.ref_type,

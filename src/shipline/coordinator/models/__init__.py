@@ -1,13 +1,21 @@
 """What the coordinator remembers: one file per noun."""
 
 from shipline.coordinator.models.artifact import JobArtifact
+from shipline.coordinator.models.commit_status import CommitStatus
+from shipline.coordinator.models.group import Group, GroupMember
 from shipline.coordinator.models.job import Job
 from shipline.coordinator.models.pipeline import Pipeline
-from shipline.coordinator.models.project import Membership, Project, ProjectVariable, ProtectedBranch
+from shipline.coordinator.models.project import Membership, Project, ProtectedBranch, ProtectedTag
 from shipline.coordinator.models.runner import Runner
 from shipline.coordinator.models.token import PersonalAccessToken
+from shipline.coordinator.models.variable import GroupVariable, InstanceVariable, ProjectVariable
 
 __all__ = [
+    "CommitStatus",
+    "Group",
+    "GroupMember",
+    "GroupVariable",
+    "InstanceVariable",
     "Job",
     "JobArtifact",
     "Membership",
@@ -16,5 +24,6 @@ __all__ = [
     "Project",
     "ProjectVariable",
     "ProtectedBranch",
+    "ProtectedTag",
     "Runner",
 ]
