@@ -17,7 +17,7 @@ from shipline.coordinator.models.group import paths_above
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-NONE, GUEST, REPORTER, DEVELOPER, MAINTAINER, OWNER = 0, 10, 20, 30, 40, 50
+NONE, GUEST, REPORTER, DEVELOPER, MAINTAINER, OWNER, ADMIN = 0, 10, 20, 30, 40, 50, 60
 READ_CODE, PUSH, PUSH_PROTECTED, ADMINISTER = REPORTER, DEVELOPER, MAINTAINER, MAINTAINER
 Row = TypeVar("Row", Membership, GroupMember)
 
@@ -106,9 +106,7 @@ def may(user: User | AnonymousUser | None, project: Project, ability: Ability) -
 
 
 def _is_open(user: User | AnonymousUser | None, visibility: str) -> bool:
-    return visibility == "public" or (
-        visibility == "internal" and user is not None and user.is_authenticated
-    )
+    return visibility == "public" or (visibility == "internal" and user is not None and user.is_authenticated)
 
 
 def level(user: User | AnonymousUser | None, project: Project) -> int:
@@ -117,7 +115,7 @@ def level(user: User | AnonymousUser | None, project: Project) -> int:
     if user is None or not user.is_authenticated:
         return GUEST if project.visibility == "public" else NONE
     if user.is_superuser:
-        return OWNER
+        return ADMIN
     found = max(
         _highest(Membership.objects.filter(project=project, user=user)),
         _inherited(user, paths_above(project.path_with_namespace)),
@@ -130,7 +128,7 @@ def group_level(user: User | AnonymousUser | None, group: Group) -> int:
     if user is None or not user.is_authenticated:
         return NONE
     if user.is_superuser:
-        return OWNER
+        return ADMIN
     return _inherited(user, [*paths_above(group.full_path), group.full_path])
 
 

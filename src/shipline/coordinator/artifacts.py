@@ -6,6 +6,7 @@ import gzip
 import os
 import re
 import zlib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -121,3 +122,10 @@ def _unpack_dotenv(path: Path) -> bytes:
     """No more of it than tells that it is too large: a small stream may hold a great deal."""
     with gzip.open(path) as file:
         return file.read(DOTENV_LIMIT + 1)
+
+
+def delete_artifacts(rows: Iterable[JobArtifact]) -> None:
+    """Files first: a row without its file is answered as what is not there, and goes with the next try."""
+    for artifact in rows:
+        (services().data.coordinator / "artifacts" / artifact.file).unlink(missing_ok=True)
+        artifact.delete()

@@ -50,6 +50,9 @@ class JobFacts:
     runner_tags: tuple[str, ...]
     dependencies: tuple[api.JobDependency, ...] = ()
     dotenv: tuple[Variable, ...] = ()
+    # How many commits are fetched (0: all), and whether an earlier checkout may be built on.
+    depth: int = DEFAULT_DEPTH
+    allow_fetch: bool = True
 
 
 def withheld(settings: Iterable[SettingsVariable], protected: bool) -> list[str]:
@@ -75,7 +78,7 @@ def payload(facts: JobFacts) -> api.JobPayload:
     return api.JobPayload(
         id=facts.id,
         token=facts.token,
-        allow_git_fetch=True,
+        allow_git_fetch=facts.allow_fetch,
         job_info=api.JobInfo(
             id=facts.id,
             name=job.name,
@@ -172,7 +175,7 @@ def _git(facts: JobFacts) -> api.GitInfo:
         before_sha=facts.before_sha,
         ref_type=facts.ref_type,
         refspecs=[f"+{pipeline}:{pipeline}", f"+refs/{kind}/{facts.ref}:{target}"],
-        depth=DEFAULT_DEPTH,
+        depth=facts.depth,
         protected=facts.protected,
     )
 

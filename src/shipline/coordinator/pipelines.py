@@ -21,6 +21,7 @@ from shipline.compiler import (
     compile_pipeline,
     predefined_variables,
 )
+from shipline.coordinator.configuration import configuration_of
 from shipline.coordinator.models import Job, Pipeline, Project
 from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline
 from shipline.coordinator.projects import settings_variables
@@ -32,7 +33,6 @@ from shipline.model.status import PipelineStatus
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-CONFIG_PATH = ".gitlab-ci.yml"
 SKIP_MARKS = ("[ci skip]", "[skip ci]")
 
 
@@ -126,12 +126,11 @@ def project_facts(project: Project) -> ProjectFacts:
 
 
 def _compile(project: Project, sha: str, push: PushFacts, user: User | None) -> Compiled:
-    repositories = services().repositories
-    text = repositories.file(project.pk, sha, CONFIG_PATH)
+    path, text = configuration_of(project, sha)
     if text is None:
-        missing = Problem("The file is not there: no jobs are defined for this commit", CONFIG_PATH)
+        missing = Problem("The file is not there: no jobs are defined for this commit", path)
         return Compiled(errors=(missing,))
-    return compile_pipeline(CONFIG_PATH, text, push, CommitSources(project, sha, user))
+    return compile_pipeline(path, text, push, CommitSources(project, sha, user))
 
 
 def _store(

@@ -88,9 +88,7 @@ def _first_push(project: Project, branch: str, update: Update, level: int) -> li
 
 def _tag(project: Project, tag: str, update: Update, level: int) -> str:
     wanted = protections.tag_levels(project, tag)
-    return protections.tag_push_refusal(
-        wanted, level, creates=update.old == ZERO, deletes=update.new == ZERO
-    )
+    return protections.tag_push_refusal(wanted, level, creates=update.old == ZERO, deletes=update.new == ZERO)
 
 
 def received(project_id: int, user_id: int, updates: Sequence[Update], options: Sequence[str]) -> list[str]:

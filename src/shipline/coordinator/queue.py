@@ -107,6 +107,8 @@ def _facts(job: Job, definition: JobDefinition, runner: Runner, token: str, time
         runner_id=runner.pk,
         runner_description=runner.description,
         runner_tags=tuple(runner.tags),
+        depth=project.ci_default_git_depth,
+        allow_fetch=project.build_git_strategy == "fetch",
         dependencies=tuple(
             api.JobDependency(
                 id=artifact.job_id,

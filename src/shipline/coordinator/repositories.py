@@ -41,6 +41,10 @@ class Repositories:
         ):
             self._run(path, ["config", key, value])
 
+    def set_head(self, project_id: int, branch: str) -> None:
+        """What a clone checks out."""
+        self._run(self.path(project_id), ["symbolic-ref", "HEAD", f"refs/heads/{branch}"])
+
     def is_branch_name(self, name: str) -> bool:
         return self._run(None, ["check-ref-format", "--branch", name], check=False).returncode == 0
 

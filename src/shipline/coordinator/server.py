@@ -80,15 +80,16 @@ async def _sweep(events: Any) -> None:
 
 
 def keeping_slashes(app: Any) -> App:
-    """GitLab's API takes a project's path in one segment, `group%2Fname`. ASGI has decoded it; this puts the
-    segment back as it was sent."""
-    prefix = "/api/v4/projects/"
+    """GitLab's API takes the path of a project or group in one segment, `group%2Fname`. ASGI has decoded it;
+    this puts the segment back as it was sent."""
+    places = ("/api/v4/projects/", "/api/v4/groups/", "/api/v4/namespaces/")
 
     async def wrapped(
         scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
         raw = scope.get("raw_path", b"").decode("latin-1")
-        if scope["type"] == "http" and raw.startswith(prefix) and "%2f" in raw.lower():
+        prefix = next((place for place in places if raw.startswith(place)), "")
+        if scope["type"] == "http" and prefix and "%2f" in raw.lower():
             segment, slash, rest = raw.removeprefix(prefix).partition("/")
             scope = {**scope, "path": prefix + segment + slash + unquote(rest)}
         await app(scope, receive, send)

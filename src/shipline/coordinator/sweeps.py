@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from shipline.coordinator.artifacts import delete_artifacts
 from shipline.coordinator.jobs import give_up
 from shipline.coordinator.models import Job, JobArtifact
 from shipline.coordinator.progress import advance_pipeline
-from shipline.coordinator.services import services
 from shipline.model.status import JobStatus
 
 # A runner tells something at least every 30 s; after this long it is taken for dead.
@@ -31,7 +31,5 @@ def sweep() -> float | None:
         )
     ):
         advance_pipeline(pipeline)
-    for artifact in JobArtifact.objects.filter(expire_at__lt=now):
-        (services().data.coordinator / "artifacts" / artifact.file).unlink(missing_ok=True)
-        artifact.delete()
+    delete_artifacts(JobArtifact.objects.filter(expire_at__lt=now))
     return None

@@ -56,11 +56,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="project",
-            name="archived",
-            field=models.BooleanField(default=False),
-        ),
-        migrations.AddField(
-            model_name="project",
             name="auto_cancel_pending_pipelines",
             field=models.CharField(default="enabled", max_length=8),
         ),
@@ -78,11 +73,6 @@ class Migration(migrations.Migration):
             model_name="project",
             name="ci_default_git_depth",
             field=models.IntegerField(default=20),
-        ),
-        migrations.AddField(
-            model_name="project",
-            name="keep_latest_artifact",
-            field=models.BooleanField(default=True),
         ),
         migrations.AddField(
             model_name="project",

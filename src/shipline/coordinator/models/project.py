@@ -22,10 +22,8 @@ class Project(models.Model):
     ci_default_git_depth = models.IntegerField(default=20)
     build_git_strategy = models.CharField(max_length=8, default="fetch")
     auto_cancel_pending_pipelines = models.CharField(max_length=8, default="enabled")
-    keep_latest_artifact = models.BooleanField(default=True)
     # Without it the pipelines of who may see the project are for reporters and above only.
     public_jobs = models.BooleanField(default=True)
-    archived = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     @property

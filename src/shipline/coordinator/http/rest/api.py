@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
-from shipline.coordinator import tokens
 from shipline.coordinator.http.rest import (
+    access_tokens,
     branches,
     ci_lint,
+    groups,
+    job_artifacts,
     jobs,
     members,
     pipelines,
     projects,
     protected_branches,
+    protected_tags,
     runners,
     users,
     variables,
 )
+from shipline.coordinator.http.rest.callers import InsufficientScope, authenticate
 from shipline.coordinator.http.rest.lookup import Invalid
 from shipline.version import __version__
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-
-
-def _user(request: HttpRequest) -> User | None:
-    token = request.headers.get("PRIVATE-TOKEN", "")
-    kind, _, value = request.headers.get("Authorization", "").partition(" ")
-    if not token and kind.lower() == "bearer":
-        token = value.strip()
-    return tokens.user_of(token)
-
-
-api = NinjaAPI(title="shipline", version=__version__, auth=_user, urls_namespace="rest_v4", docs_url=None)
+api = NinjaAPI(
+    title="shipline", version=__version__, auth=authenticate, urls_namespace="rest_v4", docs_url=None
+)
 RESOURCES = (
-    users, projects, members, branches, protected_branches, variables, ci_lint, pipelines, jobs, runners,
+    users, access_tokens, groups, projects, members, branches, protected_branches, protected_tags, variables,
+    ci_lint, pipelines, job_artifacts, jobs, runners,
 )  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)
@@ -54,6 +47,13 @@ def _refused(request: HttpRequest, error: HttpError) -> HttpResponse:
 @api.exception_handler(Invalid)
 def _wrong(request: HttpRequest, error: Invalid) -> HttpResponse:
     return api.create_response(request, {"message": {error.field: [error.words]}}, status=400)
+
+
+@api.exception_handler(InsufficientScope)
+def _scope(request: HttpRequest, error: InsufficientScope) -> HttpResponse:
+    words = "The request requires higher privileges than provided by the access token."
+    told = {"error": "insufficient_scope", "error_description": words, "scope": error.scope}
+    return api.create_response(request, told, status=403)
 
 
 @api.exception_handler(AuthenticationError)
