@@ -65,7 +65,7 @@ def create_group(
         if is_taken(full_path):
             raise InvalidPath("path", TAKEN)
         group = Group.objects.create(full_path=full_path, **{"name": path, **values})
-        if creator is not None and access.group_level(creator, group) < access.OWNER:
+        if creator is not None:
             GroupMember.objects.create(group=group, user=creator, access_level=access.OWNER)
     return group
 

@@ -117,6 +117,11 @@ class Repositories:
         words = ["merge-base", "--is-ancestor", old, new]
         return self._run(self.path(project_id), words, check=False, environment=environment).returncode == 0
 
+    def ask(self, project_id: int, words: Sequence[str], *, check: bool = True) -> str | None:
+        """What git answers, in text; None when it fails and need not succeed. Raises GitError."""
+        ended = self._run(self.path(project_id), words, check=check)
+        return None if ended.returncode else ended.stdout.decode(errors="replace")
+
     def _run(
         self,
         repository: Path | None,

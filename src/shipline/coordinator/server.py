@@ -37,6 +37,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
 
     from shipline.coordinator.events import Events
     from shipline.coordinator.http.bodies import limiting_bodies
+    from shipline.coordinator.http.parameters import taking_parameters_anywhere
     from shipline.coordinator.repositories import Repositories
     from shipline.coordinator.services import Services, install
 
@@ -45,7 +46,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
     install(Services(data, config, events, repositories, pool))
     options = uvicorn.Config(
-        limiting_bodies(keeping_slashes(ASGIHandler())),
+        limiting_bodies(taking_parameters_anywhere(keeping_slashes(ASGIHandler()))),
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -78,7 +78,8 @@ def access_token_of(token: str) -> PersonalAccessToken | None:
     if found is None or not found.user.is_active:
         return None
     if found.last_used_at is None or now - found.last_used_at > USE_INTERVAL:
-        PersonalAccessToken.objects.filter(pk=found.pk).update(last_used_at=now)
+        found.last_used_at = now
+        found.save(update_fields=["last_used_at"])
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
@@ -12,6 +14,8 @@ from shipline.coordinator.http.rest import (
     access_tokens,
     branches,
     ci_lint,
+    commits,
+    files,
     groups,
     job_artifacts,
     jobs,
@@ -21,6 +25,7 @@ from shipline.coordinator.http.rest import (
     protected_branches,
     protected_tags,
     runners,
+    tags,
     users,
     variables,
 )
@@ -32,7 +37,8 @@ api = NinjaAPI(
     title="shipline", version=__version__, auth=authenticate, urls_namespace="rest_v4", docs_url=None
 )
 RESOURCES = (
-    users, access_tokens, groups, projects, members, branches, protected_branches, protected_tags, variables,
+    users, access_tokens, groups, projects, members, variables,
+    commits, files, branches, tags, protected_branches, protected_tags,
     ci_lint, pipelines, job_artifacts, jobs, runners,
 )  # fmt: skip
 for resource in RESOURCES:
@@ -70,6 +76,12 @@ def _not_found(request: HttpRequest, error: Http404) -> HttpResponse:
 def _invalid(request: HttpRequest, error: NinjaValidationError) -> HttpResponse:
     words = [f"{'.'.join(str(part) for part in one['loc'][-1:])} {one['msg']}" for one in error.errors]
     return api.create_response(request, {"error": ", ".join(words)}, status=400)
+
+
+@api.exception_handler(Exception)
+def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
+    logging.getLogger(__name__).error("%s %s failed", request.method, request.path, exc_info=error)
+    return api.create_response(request, {"message": "500 Internal Server Error"}, status=500)
 
 
 @csrf_exempt

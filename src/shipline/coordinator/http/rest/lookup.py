@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -101,6 +101,26 @@ def page_of(
     return list(rows[(page - 1) * per_page : page * per_page])
 
 
+def endless_page(
+    request: HttpRequest,
+    found: Callable[[int, int], Sequence[Any]],
+    response: HttpResponse,
+    page: int,
+    per_page: int,
+) -> Sequence[Any]:
+    """A page of what nobody has counted. `found` takes how many to pass over and how many to give."""
+    per_page = max(1, min(per_page, PAGE_LIMIT))
+    page = max(1, min(page, PAGES_LIMIT))
+    rows = found((page - 1) * per_page, per_page + 1)
+    last = page if len(rows) <= per_page else page + 1
+    response["X-Page"] = str(page)
+    response["X-Per-Page"] = str(per_page)
+    response["X-Prev-Page"] = str(page - 1) if page > 1 else ""
+    response["X-Next-Page"] = str(page + 1) if last > page else ""
+    response["Link"] = _links(request, page, last, counted=False)
+    return rows[:per_page]
+
+
 def keyset_page(
     request: HttpRequest, rows: Any, response: HttpResponse, per_page: int, *, down: bool
 ) -> Sequence[Any]:
@@ -125,10 +145,10 @@ def _address(request: HttpRequest) -> str:
     return services().config.coordinator.external_url + path
 
 
-def _links(request: HttpRequest, page: int, last: int) -> str:
+def _links(request: HttpRequest, page: int, last: int, *, counted: bool = True) -> str:
     """Clients follow these from page to page."""
     rest = [pair for pair in _query(request) if pair[0] != "page"]
-    pages = {"prev": page - 1, "next": page + 1, "first": 1, "last": last}
+    pages = {"prev": page - 1, "next": page + 1, "first": 1} | ({"last": last} if counted else {})
     base = _address(request)
     return ", ".join(
         f'<{base}?{urlencode([*rest, ("page", number)])}>; rel="{name}"'
