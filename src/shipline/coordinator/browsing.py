@@ -155,9 +155,9 @@ def commits(
     """Newest first. `revision` is a SHA or, of what is in one and not in the other, `SHA..SHA`."""
     words = ["--literal-pathspecs", "log", f"--format={_FORMAT}", f"--max-count={count}", f"--skip={skip}"]
     if wanted.since is not None:
-        words.append(f"--since={wanted.since.isoformat()}")
+        words.append(f"--since=@{max(0, int(wanted.since.timestamp()))} +0000")
     if wanted.until is not None:
-        words.append(f"--until={wanted.until.isoformat()}")
+        words.append(f"--until=@{max(0, int(wanted.until.timestamp()))} +0000")
     if wanted.author:
         words += ["--fixed-strings", "--regexp-ignore-case", f"--author={wanted.author}"]
     if wanted.first_parent:

@@ -19,7 +19,7 @@ from shipline.coordinator.groups import (
     is_taken,
     within,
 )
-from shipline.coordinator.models import Group, Job, Membership, Project
+from shipline.coordinator.models import Group, Job, Membership, Pipeline, Project
 from shipline.coordinator.services import services
 from shipline.coordinator.traces import trace_path
 from shipline.coordinator.variables import settings_variables
@@ -32,6 +32,7 @@ __all__ = [
     "change_project",
     "create_project",
     "delete_group",
+    "delete_pipeline",
     "delete_project",
     "settings_variables",
 ]
@@ -126,6 +127,17 @@ def delete_project(project: Project) -> None:
     shutil.rmtree(services().data.coordinator / "artifacts" / str(pk), ignore_errors=True)
     for job in jobs:
         trace_path(job).unlink(missing_ok=True)
+
+
+def delete_pipeline(pipeline: Pipeline) -> None:
+    """With its jobs, their logs and artifacts, and the ref that kept its commit."""
+    jobs = list(Job.objects.filter(pipeline=pipeline).values_list("pk", flat=True))
+    project, pk = pipeline.project_id, pipeline.pk
+    pipeline.delete()
+    for job in jobs:
+        trace_path(job).unlink(missing_ok=True)
+        shutil.rmtree(services().data.coordinator / "artifacts" / str(project) / str(job), ignore_errors=True)
+    services().repositories.forget_pipeline(project, pk)
 
 
 def delete_group(group: Group) -> None:

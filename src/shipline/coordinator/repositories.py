@@ -104,6 +104,9 @@ class Repositories:
         """A ref of the pipeline's own: its commit can be fetched whatever becomes of the branch."""
         self._run(self.path(project_id), ["update-ref", f"refs/pipelines/{pipeline_id}", sha])
 
+    def forget_pipeline(self, project_id: int, pipeline_id: int) -> None:
+        self._run(self.path(project_id), ["update-ref", "-d", f"refs/pipelines/{pipeline_id}"], check=False)
+
     def branches(self, project_id: int) -> dict[str, str]:
         listed = self._run(
             self.path(project_id),

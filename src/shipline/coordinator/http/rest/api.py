@@ -29,12 +29,23 @@ from shipline.coordinator.http.rest import (
     users,
     variables,
 )
-from shipline.coordinator.http.rest.callers import InsufficientScope, authenticate
+from shipline.coordinator.http.rest.callers import AccessToken, InsufficientScope
 from shipline.coordinator.http.rest.lookup import Invalid
 from shipline.version import __version__
 
 api = NinjaAPI(
-    title="shipline", version=__version__, auth=authenticate, urls_namespace="rest_v4", docs_url=None
+    title="shipline",
+    version=__version__,
+    description="GitLab's REST API v4, as far as pipelines need it.",
+    auth=AccessToken(),
+    urls_namespace="rest_v4",
+    docs_url=None,
+    openapi_extra={
+        "externalDocs": {
+            "url": "https://docs.gitlab.com/api/rest/",
+            "description": "GitLab's own description",
+        }
+    },
 )
 RESOURCES = (
     users, access_tokens, groups, projects, members, variables,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
 from ninja.errors import AuthenticationError
+from ninja.security import APIKeyHeader
 
 from shipline.coordinator import tokens
 from shipline.coordinator.http.rest import scopes
@@ -34,14 +35,19 @@ class Caller:
     job: Job | None = None
 
 
-def authenticate(request: HttpRequest) -> User | None:
-    """For django-ninja: the user; `caller(request)` tells the rest. None, which becomes 401, for a token that
-    opens nothing. Raises InsufficientScope."""
-    found = _caller(request)
-    if found is None:
-        return None
-    request.shipline_caller = found  # type: ignore[attr-defined]
-    return found.user
+class AccessToken(APIKeyHeader):
+    """For django-ninja: answers the user; `caller(request)` tells the rest. Nobody, which becomes 401, for a
+    token that opens nothing. Raises InsufficientScope. In the description of the API it is PRIVATE-TOKEN, the
+    first of the headers in which a token may be."""
+
+    param_name = "PRIVATE-TOKEN"
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
+        found = _caller(request)
+        if found is None:
+            return None
+        request.shipline_caller = found  # type: ignore[attr-defined]
+        return found.user
 
 
 def caller(request: HttpRequest) -> Caller:

@@ -14,6 +14,7 @@ from shipline.coordinator.access import Ability
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.models import Pipeline
 from shipline.coordinator.pipelines import RefUpdate, create_pipeline
+from shipline.coordinator.projects import delete_pipeline
 from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
 
@@ -129,3 +130,10 @@ def retry_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> t
     actions.retry_pipeline(pipeline)
     pipeline.refresh_from_db()
     return 201, pipeline_json(pipeline)
+
+
+@router.delete("/projects/{project_id}/pipelines/{pipeline_id}", response={204: None})
+def remove_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> tuple[int, None]:
+    """With its jobs, logs and artifacts; owners may."""
+    delete_pipeline(find_pipeline(request, project_id, pipeline_id, Ability.DELETE_PIPELINE))
+    return 204, None

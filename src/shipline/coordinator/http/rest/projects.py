@@ -13,7 +13,12 @@ from shipline.coordinator import access
 from shipline.coordinator.access import Ability
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, keyset_page, me, page_of
 from shipline.coordinator.models import Group, Project
-from shipline.coordinator.projects import InvalidProject, change_project, create_project, delete_project
+from shipline.coordinator.projects import (
+    InvalidProject,
+    change_project,
+    create_project,
+    delete_project,
+)
 from shipline.coordinator.services import services
 
 router = Router()
