@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from shipline.coordinator.models import Job, PersonalAccessToken, Runner
 
 PERSONAL, RUNNER, JOB = "glpat-", "glrt-", "glcbt-"
+# Of runners that a registration token made, and the registration tokens themselves.
+REGISTERED_RUNNER, REGISTRATION = "glrtr-", "GR1348941"
 LENGTH_LIMIT = 512
 # When a token was used last is known to this.
 USE_INTERVAL = timedelta(minutes=1)
@@ -94,7 +96,8 @@ def runner_of(token: str) -> Runner | None:
 
     if not token or len(token) > LENGTH_LIMIT:
         return None
-    return Runner.objects.filter(token_hash=digest(token)).first()
+    valid = Q(token_expires_at=None) | Q(token_expires_at__gt=timezone.now())
+    return Runner.objects.filter(valid, token_hash=digest(token)).first()
 
 
 def job_of(token: str) -> Job | None:

@@ -24,7 +24,7 @@ def groups_of_projects(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("coordinator", "0001_initial"),
+        ("coordinator", "0002_runners"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -55,12 +55,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
-            model_name="project",
-            name="auto_cancel_pending_pipelines",
-            field=models.CharField(default="enabled", max_length=8),
-        ),
-        migrations.AddField(
-            model_name="project",
+            model_name="projectcisettings",
             name="build_git_strategy",
             field=models.CharField(default="fetch", max_length=8),
         ),
@@ -68,11 +63,6 @@ class Migration(migrations.Migration):
             model_name="project",
             name="ci_config_path",
             field=models.CharField(blank=True, default="", max_length=255),
-        ),
-        migrations.AddField(
-            model_name="project",
-            name="ci_default_git_depth",
-            field=models.IntegerField(default=20),
         ),
         migrations.AddField(
             model_name="project",

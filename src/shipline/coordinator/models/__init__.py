@@ -1,12 +1,13 @@
 """What the coordinator remembers: one file per noun."""
 
 from shipline.coordinator.models.artifact import JobArtifact
+from shipline.coordinator.models.ci_settings import ProjectCiSettings
 from shipline.coordinator.models.commit_status import CommitStatus
 from shipline.coordinator.models.group import Group, GroupMember
 from shipline.coordinator.models.job import Job
 from shipline.coordinator.models.pipeline import Pipeline
 from shipline.coordinator.models.project import Membership, Project, ProtectedBranch, ProtectedTag
-from shipline.coordinator.models.runner import Runner
+from shipline.coordinator.models.runner import RegistrationToken, Runner, RunnerManager
 from shipline.coordinator.models.token import PersonalAccessToken
 from shipline.coordinator.models.variable import GroupVariable, InstanceVariable, ProjectVariable
 
@@ -22,8 +23,11 @@ __all__ = [
     "PersonalAccessToken",
     "Pipeline",
     "Project",
+    "ProjectCiSettings",
     "ProjectVariable",
     "ProtectedBranch",
     "ProtectedTag",
+    "RegistrationToken",
     "Runner",
+    "RunnerManager",
 ]

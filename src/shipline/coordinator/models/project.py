@@ -18,10 +18,6 @@ class Project(models.Model):
     # Where a branch's configuration lies; empty: .gitlab-ci.yml.
     ci_config_path = models.CharField(max_length=255, default="", blank=True)
     build_timeout = models.IntegerField(default=3600)
-    # How many commits a job fetches; 0 is all of them.
-    ci_default_git_depth = models.IntegerField(default=20)
-    build_git_strategy = models.CharField(max_length=8, default="fetch")
-    auto_cancel_pending_pipelines = models.CharField(max_length=8, default="enabled")
     # Without it the pipelines of who may see the project are for reporters and above only.
     public_jobs = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -10,6 +10,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
+from shipline.coordinator.http import throttling
 from shipline.coordinator.http.rest import (
     access_tokens,
     branches,
@@ -21,6 +22,7 @@ from shipline.coordinator.http.rest import (
     jobs,
     members,
     pipelines,
+    project_runners,
     projects,
     protected_branches,
     protected_tags,
@@ -50,7 +52,7 @@ api = NinjaAPI(
 RESOURCES = (
     users, access_tokens, groups, projects, members, variables,
     commits, files, branches, tags, protected_branches, protected_tags,
-    ci_lint, pipelines, job_artifacts, jobs, runners,
+    ci_lint, pipelines, job_artifacts, jobs, runners, project_runners,
 )  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)
@@ -75,6 +77,10 @@ def _scope(request: HttpRequest, error: InsufficientScope) -> HttpResponse:
 
 @api.exception_handler(AuthenticationError)
 def _unauthorized(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    try:
+        throttling.count_refused(request)
+    except throttling.TooMany as refused:
+        return refused.response()
     return api.create_response(request, {"message": "401 Unauthorized"}, status=401)
 
 

@@ -6,38 +6,40 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponseBase
 from ninja import Router
+from ninja.errors import HttpError
 
 from shipline.coordinator.access import Ability
-from shipline.coordinator.artifacts import delete_artifacts
+from shipline.coordinator.artifacts import delete_artifacts, may_download, stored_at
 from shipline.coordinator.http import streams
+from shipline.coordinator.http.files import send_file
+from shipline.coordinator.http.rest.callers import caller
 from shipline.coordinator.http.rest.jobs import find_job, job_json
-from shipline.coordinator.http.rest.lookup import find_project
-from shipline.coordinator.http.runner_api import send_file
+from shipline.coordinator.http.rest.lookup import find_project, me
 from shipline.coordinator.models import Job, JobArtifact, Project
-from shipline.coordinator.services import services
 
 router = Router()
 
 
-def _archive(job: Job) -> JobArtifact:
-    found = JobArtifact.objects.filter(job=job, file_type="archive").first()
+def _archive(request: HttpRequest, job: Job) -> JobArtifact:
+    """As far as the caller may have it; jobs get what the jobs before them left."""
+    found = JobArtifact.objects.select_related("job__project").filter(job=job, file_type="archive").first()
     if found is None:
         raise Http404("Artifacts")
+    if caller(request).job is None and not may_download(me(request), found):
+        raise HttpError(403, "403 Forbidden")
     return found
 
 
-def _download(job: Job) -> HttpResponseBase:
-    artifact = _archive(job)
-    path = services().data.coordinator / "artifacts" / artifact.file
-    answer = send_file(path, "application/zip", artifact.filename)
+def _download(request: HttpRequest, job: Job) -> HttpResponseBase:
+    artifact = _archive(request, job)
+    answer = send_file(stored_at(artifact), "application/zip", artifact.filename)
     if answer is None:
         raise Http404("Artifacts")
     return answer
 
 
-def _file(job: Job, name: str) -> HttpResponseBase:
-    path = services().data.coordinator / "artifacts" / _archive(job).file
-    answer = streams.archived_file(path, name)
+def _file(request: HttpRequest, job: Job, name: str) -> HttpResponseBase:
+    answer = streams.archived_file(stored_at(_archive(request, job)), name)
     if answer is None:
         raise Http404("File")
     return answer
@@ -63,17 +65,17 @@ def _newest(project: Project, ref: str, name: str) -> Job:
 # These stand before the paths with a job's number: "artifacts" is none.
 @router.get("/projects/{project_id}/jobs/artifacts/{path:ref}/download", openapi_extra=streams.FILE)
 def download_of_ref(request: HttpRequest, project_id: str, ref: str, job: str) -> HttpResponseBase:
-    return _download(_newest(find_project(request, project_id, Ability.READ_ARTIFACTS), ref, job))
+    return _download(request, _newest(find_project(request, project_id, Ability.READ_ARTIFACTS), ref, job))
 
 
 @router.get("/projects/{project_id}/jobs/artifacts/{path:ref}/raw/{path:name}", openapi_extra=streams.FILE)
 def file_of_ref(request: HttpRequest, project_id: str, ref: str, name: str, job: str) -> HttpResponseBase:
-    return _file(_newest(find_project(request, project_id, Ability.READ_ARTIFACTS), ref, job), name)
+    return _file(request, _newest(find_project(request, project_id, Ability.READ_ARTIFACTS), ref, job), name)
 
 
 @router.get("/projects/{project_id}/jobs/{job_id}/artifacts", openapi_extra=streams.FILE)
 def get_artifacts(request: HttpRequest, project_id: str, job_id: int) -> HttpResponseBase:
-    return _download(find_job(request, project_id, job_id, Ability.READ_ARTIFACTS))
+    return _download(request, find_job(request, project_id, job_id, Ability.READ_ARTIFACTS))
 
 
 @router.delete("/projects/{project_id}/jobs/{job_id}/artifacts", response={204: None})
@@ -95,7 +97,7 @@ def keep_artifacts(request: HttpRequest, project_id: str, job_id: int) -> dict[s
 
 @router.get("/projects/{project_id}/jobs/{job_id}/artifacts/{path:name}", openapi_extra=streams.FILE)
 def get_artifact_file(request: HttpRequest, project_id: str, job_id: int, name: str) -> HttpResponseBase:
-    return _file(find_job(request, project_id, job_id, Ability.READ_ARTIFACTS), name)
+    return _file(request, find_job(request, project_id, job_id, Ability.READ_ARTIFACTS), name)
 
 
 @router.delete("/projects/{project_id}/artifacts", response={202: dict[str, Any]})

@@ -10,7 +10,7 @@ from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import actions, protections, traces
+from shipline.coordinator import actions, erasing, protections, traces
 from shipline.coordinator.access import Ability
 from shipline.coordinator.http import streams
 from shipline.coordinator.http.rest.lookup import find_project, me, page_of
@@ -52,7 +52,11 @@ def job_json(job: Job) -> dict[str, Any]:
         "failure_reason": job.failure_reason or None,
         "exit_code": job.exit_code,
         "status_reason": job.reason,
-        "coverage": None,
+        "coverage": job.coverage,
+        "erased_at": job.erased_at,
+        "artifacts_expire_at": next(
+            (one.expire_at for one in job.artifacts.all() if one.file_type == "archive"), None
+        ),
         "tag_list": job.definition.get("tags", []),
         "user": user_json(pipeline.user) if pipeline.user else None,
         "commit": {"id": pipeline.sha, "short_id": pipeline.sha[:8], "title": pipeline.title},
@@ -150,6 +154,8 @@ def get_job(request: HttpRequest, project_id: str, job_id: int) -> dict[str, Any
 def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpResponseBase:
     """The log, in pieces; a range of it may be asked for."""
     job = find_job(request, project_id, job_id, Ability.READ_JOB_LOG)
+    if not traces.may_read(me(request), job):
+        raise HttpError(403, "403 Forbidden - the job ran with CI_DEBUG_TRACE: its log is for developers")
     lines, path = traces.notice_lines(job), traces.trace_path(job.pk)
     return streams.text_and_file(request, lines, path, job.trace_size, "text/plain; charset=utf-8")
 
@@ -183,3 +189,14 @@ def retry_job(request: HttpRequest, project_id: str, job_id: int) -> tuple[int, 
 @router.post("/projects/{project_id}/jobs/{job_id}/play")
 def play_job(request: HttpRequest, project_id: str, job_id: int) -> dict[str, Any]:
     return _act(request, project_id, job_id, "play")
+
+
+@router.post("/projects/{project_id}/jobs/{job_id}/erase", response={201: dict[str, Any]})
+def erase_job(request: HttpRequest, project_id: str, job_id: int) -> tuple[int, dict[str, Any]]:
+    """Its log and artifacts; maintainers may, as with GitLab."""
+    job = find_job(request, project_id, job_id, Ability.ERASE_JOB)
+    try:
+        erasing.erase_job(job, me(request))
+    except RefusedChange as error:
+        raise HttpError(403, str(error)) from error
+    return 201, job_json(_jobs(pk=job.pk).get())

@@ -12,7 +12,8 @@ from pydantic import Field
 from shipline.coordinator import access
 from shipline.coordinator.access import Ability
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, keyset_page, me, page_of
-from shipline.coordinator.models import Group, Project
+from shipline.coordinator.models import Group, Project, ProjectCiSettings
+from shipline.coordinator.models.ci_settings import ci_settings_of
 from shipline.coordinator.projects import (
     InvalidProject,
     change_project,
@@ -46,18 +47,29 @@ class ProjectSettings(Schema):
     build_timeout: Timeout | None = None
     ci_default_git_depth: Annotated[int, Field(ge=0, le=1000)] | None = None
     build_git_strategy: Literal["fetch", "clone"] | None = None
-    auto_cancel_pending_pipelines: Literal["enabled", "disabled"] | None = None
+    ci_separated_caches: bool | None = None
+    keep_latest_artifact: bool | None = None
     public_jobs: bool | None = None
     public_builds: bool | None = None
 
     def values(self) -> dict[str, Any]:
-        """Fields of the row; `public_builds` is the older name of `public_jobs`."""
-        found = {
-            name: value for name in ProjectSettings.model_fields if (value := getattr(self, name)) is not None
-        }
+        """Fields of the project's row; `public_builds` is the older name of `public_jobs`."""
+        names = ("description", "ci_config_path", "build_timeout", "public_builds", "public_jobs")
+        found = {name: value for name in names if (value := getattr(self, name)) is not None}
         if "public_builds" in found:
             found.setdefault("public_jobs", found.pop("public_builds"))
         return found
+
+    def save_settings(self, project: Project) -> None:
+        """Fields of the CI/CD settings."""
+        named = {
+            "default_git_depth": self.ci_default_git_depth,
+            "build_git_strategy": self.build_git_strategy,
+            "separated_caches": self.ci_separated_caches,
+            "keep_latest_artifact": self.keep_latest_artifact,
+        }
+        if given := {name: value for name, value in named.items() if value is not None}:
+            ProjectCiSettings.objects.update_or_create(project=project, defaults=given)
 
 
 class NewProject(ProjectSettings):
@@ -106,7 +118,7 @@ def namespace_json(path: str) -> dict[str, Any]:
 
 
 def project_json(project: Project) -> dict[str, Any]:
-    config = services().config
+    config, settings = services().config, ci_settings_of(project)
     url = f"{config.coordinator.external_url}/{project.path_with_namespace}"
     return {
         "id": project.pk,
@@ -135,10 +147,11 @@ def project_json(project: Project) -> dict[str, Any]:
         "wiki_enabled": False,
         "public_jobs": project.public_jobs,
         "build_timeout": project.build_timeout,
-        "build_git_strategy": project.build_git_strategy,
         "ci_config_path": project.ci_config_path or None,
-        "ci_default_git_depth": project.ci_default_git_depth,
-        "auto_cancel_pending_pipelines": project.auto_cancel_pending_pipelines,
+        "build_git_strategy": settings.build_git_strategy,
+        "ci_default_git_depth": settings.default_git_depth,
+        "ci_separated_caches": settings.separated_caches,
+        "keep_latest_artifact": settings.keep_latest_artifact,
     }
 
 
@@ -204,6 +217,7 @@ def new_project(request: HttpRequest, body: NewProject) -> tuple[int, dict[str, 
         )
     except InvalidProject as error:
         raise Invalid(error.field, error.words) from error
+    body.save_settings(project)
     return 201, _with_permissions(request, project)
 
 
@@ -249,6 +263,7 @@ def edit_project(request: HttpRequest, project_id: str, body: ChangedProject) ->
         change_project(project, values)
     except InvalidProject as error:
         raise Invalid(error.field, error.words) from error
+    body.save_settings(project)
     return _with_permissions(request, project)
 
 
