@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from tests.coordinator.server import Coordinator, Project, running
+from tests.coordinator.server import ZIP, Coordinator, Project, running
 
 EXAMPLES = 4
 CI = "stages: [a, b]\njob: {stage: a, script: echo}\nnext: {stage: b, script: echo, when: manual}\n"
@@ -29,7 +29,7 @@ def project(coordinator: Coordinator, tmp_path_factory: pytest.TempPathFactory) 
     made.work_tree(tmp_path_factory.mktemp("tree") / "tree").ship(CI)
     job = made.runner().take()
     job.trace(b"hello\n")
-    job.upload(b"no zip")
+    job.upload(ZIP)
     return made
 
 

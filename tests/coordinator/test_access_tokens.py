@@ -12,6 +12,7 @@ from tests.coordinator.server import (
     DEVELOPER,
     GUEST,
     MAINTAINER,
+    ZIP,
     Coordinator,
     Json,
     Project,
@@ -212,7 +213,7 @@ def test_a_job_s_token_opens_what_gitlab_lets_it_and_its_own_project_alone(
 ) -> None:
     work_tree.ship(CI)
     first = runner.take()
-    first.upload(b"zip")
+    first.upload(ZIP)
     first.succeed()
     work_tree.ship(CI)
     token = runner.take().token

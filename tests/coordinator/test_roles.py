@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.coordinator.server import DEVELOPER, GUEST, MAINTAINER, REPORTER, Coordinator, Project, User
+from tests.coordinator.server import DEVELOPER, GUEST, MAINTAINER, REPORTER, ZIP, Coordinator, Project, User
 
 ROLES = (0, GUEST, REPORTER, DEVELOPER, MAINTAINER, 50)
 # Ability -> who has it, in the order of ROLES, in a private project.
@@ -162,7 +162,7 @@ def test_a_project_that_is_deleted_is_gone_from_the_disk_too(
     project.work_tree(tmp_path / "tree").ship("job: {script: echo}\n")
     job = project.runner().take()
     job.trace(b"hello")
-    job.upload(b"zip")
+    job.upload(ZIP)
     folder = coordinator.data.coordinator
     left = [
         folder / "repositories" / f"{project.id}.git",
