@@ -177,6 +177,20 @@ def test_nobody_makes_a_token_that_can_more_than_they_can(project: Project) -> N
     assert rotating.status_code == 403
 
 
+def test_a_bot_makes_nothing_outside_of_its_project_and_no_tokens(project: Project) -> None:
+    path = f"projects/{project.id}/access_tokens"
+    body = {"name": "bot", "scopes": ["api"], "access_level": 50}
+    made = project.root.post(path, body)
+    bot = User(project.coordinator, made["user_id"], "", made["token"])
+    for where, what in (
+        (path, body),
+        ("groups", {"name": "g", "path": "of-a-bot"}),
+        ("projects", {"name": "of-a-bot"}),
+        ("projects", {"name": "x", "namespace_path": "acme"}),
+    ):
+        assert bot.call("POST", where, what).status_code == 403, where
+
+
 def test_a_group_s_token_works_for_all_projects_in_it(coordinator: Coordinator) -> None:
     root = coordinator.root
     group = root.post("groups", {"name": "tokens", "path": "group-of-tokens"})

@@ -70,12 +70,15 @@ def create_group(
     return group
 
 
-def namespace_of(user: User) -> Group:
-    """The user's own namespace, made when it is first asked for."""
-    group, _ = Group.objects.get_or_create(
-        full_path=user.username, defaults={"name": user.first_name or user.username, "owner": user}
-    )
-    return group
+def namespace_of(user: User) -> Group | None:
+    """The user's own namespace, made when it is first asked for. None when a group from before namespaces had
+    owners is called so."""
+    own = Group.objects.filter(owner=user).first()
+    if own is None and not Group.objects.filter(full_path__iexact=user.username).exists():
+        own, _ = Group.objects.get_or_create(
+            full_path=user.username, defaults={"name": user.first_name or user.username, "owner": user}
+        )
+    return own
 
 
 def ensure_namespace(full_path: str) -> Group:
@@ -86,8 +89,9 @@ def ensure_namespace(full_path: str) -> Group:
     above = paths_above(full_path)
     parent = ensure_namespace(above[-1]) if above else None
     user = User.objects.filter(username__iexact=full_path).first() if parent is None else None
-    if user is not None:
-        return namespace_of(user)
+    own = namespace_of(user) if user is not None else None
+    if own is not None:
+        return own
     if parent is not None and parent.owner_id is not None:
         raise InvalidPath("namespace", "of a user holds projects only")
     return create_group(parent, full_path.rpartition("/")[2], None, {})

@@ -45,6 +45,13 @@ class Repositories:
         """What a clone checks out."""
         self._run(self.path(project_id), ["symbolic-ref", "HEAD", f"refs/heads/{branch}"])
 
+    def is_empty(self, project_id: int) -> bool:
+        """Is there no branch? Asks no git: a list of projects asks for each of them."""
+        heads, packed = self.path(project_id) / "refs" / "heads", self.path(project_id) / "packed-refs"
+        if any(path.is_file() for path in heads.rglob("*")):
+            return False
+        return not (packed.exists() and b" refs/heads/" in packed.read_bytes())
+
     def is_branch_name(self, name: str) -> bool:
         return self._run(None, ["check-ref-format", "--branch", name], check=False).returncode == 0
 

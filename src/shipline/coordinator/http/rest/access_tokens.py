@@ -32,6 +32,7 @@ from shipline.coordinator.http.rest.lookup import (
     find_project,
     me,
     page_of,
+    somebody,
 )
 from shipline.coordinator.http.rest.users import find_user
 from shipline.coordinator.models import Group, PersonalAccessToken, Project
@@ -193,8 +194,11 @@ def _group(request: HttpRequest, group_id: str) -> Group:
     return find_group(request, group_id, access.OWNER)
 
 
-def _new(of: Project | Group, level: int, body: NewAccessToken) -> tuple[int, dict[str, Any]]:
-    """Nobody makes a token that can more than they can."""
+def _new(
+    request: HttpRequest, of: Project | Group, level: int, body: NewAccessToken
+) -> tuple[int, dict[str, Any]]:
+    """Nobody makes a token that can more than they can, and no bot makes one."""
+    somebody(request)
     if body.access_level > level:
         raise HttpError(400, "400 Bad request - The access level of the token can't be greater than yours")
     try:
@@ -215,7 +219,7 @@ def new_project_token(
     request: HttpRequest, project_id: str, body: NewAccessToken
 ) -> tuple[int, dict[str, Any]]:
     project = _project(request, project_id)
-    return _new(project, access.level(me(request), project), body)
+    return _new(request, project, access.level(me(request), project), body)
 
 
 @router.get("/projects/{project_id}/access_tokens/{token_id}")
@@ -250,7 +254,7 @@ def list_group_tokens(
 @router.post("/groups/{group_id}/access_tokens", response={201: dict[str, Any]})
 def new_group_token(request: HttpRequest, group_id: str, body: NewAccessToken) -> tuple[int, dict[str, Any]]:
     group = _group(request, group_id)
-    return _new(group, access.group_level(me(request), group), body)
+    return _new(request, group, access.group_level(me(request), group), body)
 
 
 @router.get("/groups/{group_id}/access_tokens/{token_id}")

@@ -67,7 +67,12 @@ def _caller(request: HttpRequest) -> Caller | None:
             raise InsufficientScope(" ".join(sorted(wanted)))
         return Caller(token.user, token=token)
     job = tokens.job_of(request.headers.get("JOB-TOKEN", ""))
-    if job is None or job.pipeline.user is None or not scopes.open_to_jobs(method, path):
+    if (
+        job is None
+        or job.pipeline.user is None
+        or not job.pipeline.user.is_active
+        or not scopes.open_to_jobs(method, path)
+    ):
         return None
     return Caller(job.pipeline.user, job=job)
 

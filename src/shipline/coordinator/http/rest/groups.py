@@ -20,7 +20,7 @@ from shipline.coordinator.groups import (
     namespace_of,
     within,
 )
-from shipline.coordinator.http.rest.lookup import Invalid, find_group, key_of, me, page_of
+from shipline.coordinator.http.rest.lookup import Invalid, find_group, key_of, me, page_of, somebody
 from shipline.coordinator.http.rest.projects import ProjectFilter, Visibility, list_of
 from shipline.coordinator.models import Group
 from shipline.coordinator.projects import delete_group
@@ -121,7 +121,8 @@ def list_groups(
 
 @router.post("/groups", response={201: dict[str, Any]})
 def new_group(request: HttpRequest, body: NewGroup) -> tuple[int, dict[str, Any]]:
-    """Anybody makes a group of their own, maintainers and above one in a group."""
+    """Anybody but a bot makes a group of their own, maintainers and above one in a group."""
+    somebody(request)
     parent = None
     if body.parent_id is not None:
         parent = find_group(request, str(body.parent_id), access.MAINTAINER)
@@ -205,7 +206,7 @@ def list_namespaces(
     rows = Group.objects.all()
     if not caller.is_superuser:
         roles = [row.pk for row in rows.filter(owner=None) if access.group_level(caller, row) >= access.GUEST]
-        rows = rows.filter(pk__in=[own.pk, *roles])
+        rows = rows.filter(pk__in=[*roles, *([own.pk] if own is not None else [])])
     if search:
         rows = rows.filter(full_path__icontains=search.replace("\0", ""))
     rows = rows.order_by("full_path")
@@ -215,10 +216,10 @@ def list_namespaces(
 @router.get("/namespaces/{namespace_id}")
 def get_namespace(request: HttpRequest, namespace_id: str) -> dict[str, Any]:
     caller = me(request)
-    own = namespace_of(caller)
+    namespace_of(caller)
     group = Group.objects.filter(**key_of(unquote(namespace_id), "full_path")).first()
     if group is None or not (
-        group.pk == own.pk
+        group.owner_id == caller.pk
         or (group.owner_id is None and access.may_see_group(caller, group))
         or caller.is_superuser
     ):

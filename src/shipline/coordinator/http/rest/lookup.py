@@ -42,6 +42,15 @@ def administrator(request: HttpRequest) -> User:
     return caller
 
 
+def somebody(request: HttpRequest) -> User:
+    """The caller, who has to be a person: a project's or group's token makes nothing outside of it, and no other
+    tokens. Raises HttpError 403."""
+    token = caller(request).token
+    if token is None or token.project_id is not None or token.group_id is not None:
+        raise HttpError(403, "403 Forbidden")
+    return me(request)
+
+
 def allow(request: HttpRequest, project: Project, *abilities: Ability) -> None:
     """Raises HttpError 403 unless the caller has all of them."""
     if not all(access.may(me(request), project, ability) for ability in abilities):

@@ -11,7 +11,15 @@ from pydantic import Field
 
 from shipline.coordinator import access
 from shipline.coordinator.access import Ability
-from shipline.coordinator.http.rest.lookup import Invalid, find_project, keyset_page, me, page_of
+from shipline.coordinator.groups import namespace_of
+from shipline.coordinator.http.rest.lookup import (
+    Invalid,
+    find_project,
+    keyset_page,
+    me,
+    page_of,
+    somebody,
+)
 from shipline.coordinator.models import Group, Project, ProjectCiSettings
 from shipline.coordinator.models.ci_settings import ci_settings_of
 from shipline.coordinator.projects import (
@@ -137,7 +145,7 @@ def project_json(project: Project) -> dict[str, Any]:
         "readme_url": None,
         "topics": [],
         "archived": False,
-        "empty_repo": not services().repositories.branches(project.pk),
+        "empty_repo": services().repositories.is_empty(project.pk),
         "namespace": namespace_json(project.namespace),
         "jobs_enabled": True,
         "builds_access_level": "enabled",
@@ -225,8 +233,12 @@ def _namespace(request: HttpRequest, body: NewProject) -> str:
     """Where developers and above of a group may put a project; without a word about it, in the caller's own
     namespace."""
     caller = me(request)
+    own = namespace_of(caller)
     if body.namespace_id is None and not body.namespace_path:
-        return caller.username
+        if own is None:
+            raise HttpError(403, "403 Forbidden")
+        somebody(request)
+        return own.full_path
     if body.namespace_id is not None:
         wanted = Group.objects.filter(pk=min(max(body.namespace_id, 0), 1 << 62)).first()
     else:
@@ -234,8 +246,6 @@ def _namespace(request: HttpRequest, body: NewProject) -> str:
     if wanted is None:
         if caller.is_superuser and body.namespace_path:
             return body.namespace_path
-        if body.namespace_path.lower() == caller.username.lower():
-            return caller.username
         if not caller.is_superuser and body.namespace_id is None:
             raise HttpError(403, "403 Forbidden")
         raise Invalid("namespace", "is not valid")

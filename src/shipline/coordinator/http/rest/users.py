@@ -46,6 +46,7 @@ def user_json(found: User) -> dict[str, Any]:
 
 def full_user_json(found: User) -> dict[str, Any]:
     """As administrators see others, and everybody themselves."""
+    own = namespace_of(found)
     return user_json(found) | {
         "email": found.email,
         "public_email": "",
@@ -53,7 +54,7 @@ def full_user_json(found: User) -> dict[str, Any]:
         "bot": found.access_tokens.exclude(project=None, group=None).exists(),
         "created_at": found.date_joined,
         "is_admin": found.is_superuser,
-        "namespace_id": namespace_of(found).pk,
+        "namespace_id": own.pk if own is not None else None,
         "external": False,
         "two_factor_enabled": False,
         "identities": [],
