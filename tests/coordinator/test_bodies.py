@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterator
 
 from tests.coordinator.server import Runner, WorkTree
@@ -22,7 +24,10 @@ def parts(content: bytes) -> Iterator[bytes]:
 def test_an_archive_may_come_in_chunks_without_a_length(work_tree: WorkTree, runner: Runner) -> None:
     work_tree.ship(CI)
     job = runner.take()
-    content = bytes(range(256)) * 20_000
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("large.bin", bytes(range(256)) * 20_000)
+    content = file.getvalue()
     kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
     answer = job.call("POST", "/artifacts", content=parts(content), headers=kind)
     assert answer.status_code == 201, answer.text
