@@ -126,6 +126,8 @@ class Config:
     coordinator: Coordinator = field(default_factory=Coordinator)
     registry: Registry = field(default_factory=Registry)
     aws: LocalAws = field(default_factory=LocalAws)
+    # What `[limits]` sets, by the names of `compiler/limits.py`, which knows them.
+    limits: Mapping[str, Any] = field(default_factory=dict)
 
 
 _SECTIONS = {"coordinator": Coordinator, "registry": Registry, "aws": LocalAws}
@@ -140,16 +142,23 @@ def load(data: DataFolder) -> Config:
         document = tomllib.loads(data.config.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{data.config} is not valid TOML: {error}.") from error
+    limits = document.pop("limits", {})
+    if not isinstance(limits, dict):
+        raise UsageError(f"{data.config}: [limits] must be a section.")
     unknown = set(document) - set(_SECTIONS)
     if unknown:
         raise UsageError(f"{data.config}: unknown section [{sorted(unknown)[0]}].")
-    return Config(**{name: _section(data.config, name, document.get(name, {})) for name in _SECTIONS})
+    return Config(
+        **{name: _section(data.config, name, document.get(name, {})) for name in _SECTIONS}, limits=limits
+    )
 
 
 def save(data: DataFolder, config: Config) -> None:
     """Write `config.toml`, all at once."""
     lines = []
     for name, values in asdict(config).items():
+        if not values:
+            continue
         lines.append(f"[{name}]")
         # JSON's strings, numbers and flat lists are TOML's too.
         lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
@@ -199,6 +208,12 @@ def demo_data_folder(environ: Mapping[str, str] = os.environ) -> Path:
 def docker_host(environ: Mapping[str, str] = os.environ) -> str | None:
     """What DOCKER_HOST says, if anything."""
     return environ.get("DOCKER_HOST") or None
+
+
+def runner_config_file(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The runner's config.toml that CONFIG_FILE names, as it does for gitlab-runner."""
+    named = environ.get("CONFIG_FILE")
+    return Path(named) if named else None
 
 
 def browser(environ: Mapping[str, str] = os.environ) -> str | None:

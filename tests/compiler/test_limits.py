@@ -11,9 +11,10 @@ from tests.compiler.golden import CONFIG, compile_files, facts_of
 
 import shipline.compiler
 from shipline.compiler import Compiled
-from shipline.compiler.limits import DEFAULT_LIMITS, Limits
+from shipline.compiler.limits import DEFAULT_LIMITS, Limits, chosen_limits
 from shipline.compiler.present.explain import Layers, explain
 from shipline.compiler.present.origins import origins_of
+from shipline.errors import UsageError
 
 
 def compiled(text: str, limits: Limits = DEFAULT_LIMITS, **facts: Any) -> Compiled:
@@ -32,7 +33,7 @@ def jobs(text: str, limits: Limits = DEFAULT_LIMITS, **facts: Any) -> list[str]:
 
 
 def test_every_limit_is_asked_for_somewhere() -> None:
-    folder = Path(shipline.compiler.__file__).parent
+    folder = Path(shipline.compiler.__file__).parent.parent
     code = "".join(path.read_text() for path in folder.rglob("*.py") if path.name != "limits.py")
     assert [field.name for field in dataclasses.fields(Limits) if f"limits.{field.name}" not in code] == []
 
@@ -247,3 +248,22 @@ def test_warnings_are_told_up_to_the_limit_and_not_of_jobs_that_are_wrong() -> N
     assert len(compiled(text, Limits(problems=2)).warnings) == 2
     faulty = WRONG.replace("scrpt: y", "scrpt: y, rules: [{when: always}]")
     assert compiled(faulty, Limits(problems=1)).warnings == compiled(faulty).warnings == ()
+
+
+def test_limits_are_chosen_by_name() -> None:
+    assert chosen_limits({}) == Limits()
+    assert chosen_limits({"includes": 300, "problems": 5}) == Limits(includes=300, problems=5)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"inclodes": 300}, "There is no limit 'inclodes'"),
+        ({"includes": -1}, "includes must be a whole number from 0 on, not -1"),
+        ({"includes": "300"}, "not '300'"),
+        ({"includes": True}, "not True"),
+    ],
+)
+def test_a_limit_that_is_not_one_is_refused_by_its_name(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        chosen_limits(values)

@@ -11,8 +11,9 @@ from shipline.compiler.keywords.variables import GLOBAL_DATA, read_variables
 from shipline.compiler.keywords.workflow import read_auto_cancel, read_name
 from shipline.compiler.limits import Limits
 from shipline.compiler.nodes import Node
-from shipline.compiler.problems import Problem, Problems, closest
+from shipline.compiler.problems import Problem, Problems
 from shipline.compiler.rules import Rule, read_rules
+from shipline.compiler.spelling import closest
 from shipline.model.definition import AutoCancel, When
 from shipline.model.variable import Variable
 

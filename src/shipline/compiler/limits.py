@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from shipline.compiler.spelling import closest
+from shipline.errors import UsageError
 
 MIB = 1024 * 1024
 
@@ -25,6 +29,8 @@ class Limits:
     documents: int = 3
     total_bytes: int = 314_572_800
     includes: int = 150
+    # For all files that come over the network together; whoever fetches them has the clock.
+    include_seconds: int = 30
     extends_levels: int = 11
     nesting_levels: int = 10
 
@@ -78,3 +84,20 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def chosen_limits(values: Mapping[str, object]) -> Limits:
+    """The default ones with those that are given. Raises UsageError for an unknown name or a value that is no
+    number from 0 on."""
+    known = [field.name for field in fields(Limits)]
+    kept: dict[str, int] = {}
+    for name, value in values.items():
+        if name not in known:
+            raise UsageError(
+                f"There is no limit {name!r}.",
+                hint=closest(name, known).capitalize() or f"Known: {', '.join(known)}.",
+            )
+        if type(value) is not int or value < 0:
+            raise UsageError(f"The limit {name} must be a whole number from 0 on, not {value!r}.")
+        kept[name] = value
+    return Limits(**kept)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from shipline.compiler.limits import DEFAULT_LIMITS
 from shipline.compiler.nodes import Node
+from shipline.compiler.spelling import closest
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,3 @@ class Problems:
         self.add(
             node.key(unknown[0]), f"{text}: {', '.join(unknown)}".lower(), job=job, hint="; ".join(guesses)
         )
-
-
-def closest(key: str, known: Sequence[str]) -> str:
-    """A suggestion for a misspelt key; empty when there is none."""
-    # Seldom needed, and slow to import.
-    import difflib
-
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
-    return f"did you mean {close[0]!r}?" if close else ""

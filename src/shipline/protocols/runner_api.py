@@ -35,13 +35,29 @@ class JobVariable(Message):
     raw: bool = False
 
 
+class DockerOptions(Message):
+    """What a job may ask of the engine. `user` is a name or number, with `:group` if it likes."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+
+    platform: str = ""
+    user: str = ""
+
+
+class ExecutorOptions(Message):
+    docker: DockerOptions = DockerOptions()
+
+
 class JobImage(Message):
+    """Of the build or of a service. `alias` of a service may hold several, with blanks or commas between."""
+
     name: str
     alias: str | None = None
     entrypoint: list[str] | None = None
     command: list[str] | None = None
     variables: list[JobVariable] = Field(default_factory=list)
     pull_policy: list[str] = Field(default_factory=list)
+    executor_opts: ExecutorOptions = ExecutorOptions()
 
 
 class JobStep(Message):
@@ -63,6 +79,24 @@ class JobArtifact(Message):
     artifact_type: str = "archive"
     artifact_format: str = "zip"
     expire_in: str = ""
+
+
+class JobCache(Message):
+    """One entry of `cache`. `policy` is pull, push or pull-push; `when` on_success, on_failure or always."""
+
+    key: str = ""
+    untracked: bool = False
+    policy: str = "pull-push"
+    paths: list[str] = Field(default_factory=list)
+    when: str = "on_success"
+    fallback_keys: list[str] = Field(default_factory=list)
+
+
+class JobHook(Message):
+    """`name` is pre_get_sources_script or post_get_sources_script."""
+
+    name: str
+    script: list[str] = Field(default_factory=list)
 
 
 class JobCredentials(Message):
@@ -107,6 +141,7 @@ class JobInfo(Message):
     project_name: str = ""
     project_full_path: str = ""
     user_id: int | None = None
+    time_in_queue_seconds: float | None = None
 
 
 class RunnerInfo(Message):
@@ -122,7 +157,7 @@ class JobFeatures(Message):
 
 
 class JobPayload(Message):
-    """The answer 201 to POST /api/v4/jobs/request."""
+    """The answer 201 to POST /api/v4/jobs/request. `run` is the JSON text of `run:`, empty without it."""
 
     id: int
     token: str = Field(repr=False)
@@ -135,9 +170,12 @@ class JobPayload(Message):
     image: JobImage | None = None
     services: list[JobImage] = Field(default_factory=list)
     artifacts: list[JobArtifact] = Field(default_factory=list)
+    cache: list[JobCache] = Field(default_factory=list)
+    hooks: list[JobHook] = Field(default_factory=list)
     credentials: list[JobCredentials] = Field(default_factory=list)
     dependencies: list[JobDependency] = Field(default_factory=list)
     features: JobFeatures = JobFeatures()
+    run: str = ""
 
 
 class RunnerFeatures(Message):
@@ -150,6 +188,7 @@ class RunnerFeatures(Message):
     services: bool = False
     artifacts: bool = False
     cache: bool = False
+    fallback_cache_keys: bool = False
     upload_multiple_artifacts: bool = False
     upload_raw_artifacts: bool = False
     refspecs: bool = False
@@ -165,6 +204,8 @@ class RunnerFeatures(Message):
     cancel_gracefully: bool = False
     service_variables: bool = False
     service_multiple_aliases: bool = False
+    image_executor_opts: bool = False
+    service_executor_opts: bool = False
     two_phase_job_commit: bool = False
 
 
