@@ -69,8 +69,11 @@ class OfficialRunner:
     def environment(self) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder / "home"), "LC_ALL": "C.UTF-8"}
 
-    def configure(self, *runners: str, concurrent: int = 1) -> None:
-        self.config.write_text(f"concurrent = {concurrent}\ncheck_interval = 1\n" + "".join(runners))
+    def configure(self, *runners: str, **members: Any) -> None:
+        """Its config.toml: these members above these [[runners]]."""
+        wanted = {"concurrent": 1, "check_interval": 1} | members
+        lines = [f"{key} = {_toml(value)}\n" for key, value in wanted.items()]
+        self.config.write_text("".join([*lines, *runners]))
 
     def shell(self, runner: Runner, name: str = "shell", **members: Any) -> str:
         """A [[runners]] entry: jobs are processes on this machine."""

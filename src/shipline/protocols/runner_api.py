@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 TRACE_CHUNK_LIMIT = 1024 * 1024
 REQUEST_LIMIT = 32 * 1024
@@ -35,7 +42,16 @@ class JobVariable(Message):
     raw: bool = False
 
 
-class DockerOptions(Message):
+class Options(Message):
+    """Options that nobody has set are not in the message: gitlab-runner refuses a job with an option that it does
+    not know, even an empty one."""
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value}
+
+
+class DockerOptions(Options):
     """What a job may ask of the engine. `user` is a name or number, with `:group` if it likes."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
@@ -44,7 +60,7 @@ class DockerOptions(Message):
     user: str = ""
 
 
-class ExecutorOptions(Message):
+class ExecutorOptions(Options):
     docker: DockerOptions = DockerOptions()
 
 
