@@ -233,7 +233,14 @@ def test_the_least_payload_has_defaults() -> None:
 
 def test_members_of_newer_servers_are_ignored() -> None:
     assert read({**PAYLOAD, "policy_options": {"x": [1]}, "suspended": None}) == read(PAYLOAD)
-    assert read(changed("image.executor_opts", {"kubernetes": {"user": 1}})) == read(PAYLOAD)
+    assert read(changed("image.executor_opts", {"windows": {"edition": "core"}})) == read(PAYLOAD)
+
+
+def test_a_runner_is_sent_those_executor_options_only_that_the_job_asks_for() -> None:
+    """Of others an older runner says in the job's log that it does not know them."""
+    for options in ({}, {"docker": {"platform": "linux/arm64"}}, {"kubernetes": {"user": "1000"}}):
+        written = json.loads(read(changed("image.executor_opts", options)).model_dump_json())
+        assert written["image"]["executor_opts"] == options
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ Source: `lib/api/ci/runner.rb` and `common/spec` of gitlab-runner 16-19, restate
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -20,6 +20,12 @@ from pydantic import (
 
 TRACE_CHUNK_LIMIT = 1024 * 1024
 REQUEST_LIMIT = 32 * 1024
+# What a runner may say of a failed job; a server tells which of these it knows.
+FAILURE_REASONS = (
+    "unknown_failure", "script_failure", "runner_system_failure", "job_execution_timeout",
+    "image_pull_failure", "runner_configuration_error", "runner_external_dependency_failure",
+    "runner_interrupted", "job_canceled",
+)  # fmt: skip
 
 
 class Message(BaseModel):
@@ -42,16 +48,7 @@ class JobVariable(Message):
     raw: bool = False
 
 
-class Options(Message):
-    """Options that nobody has set are not in the message: gitlab-runner refuses a job with an option that it does
-    not know, even an empty one."""
-
-    @model_serializer(mode="wrap")
-    def _only_what_is_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if value}
-
-
-class DockerOptions(Options):
+class DockerOptions(Message):
     """What a job may ask of the engine. `user` is a name or number, with `:group` if it likes."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
@@ -60,8 +57,21 @@ class DockerOptions(Options):
     user: str = ""
 
 
-class ExecutorOptions(Options):
+class KubernetesOptions(Message):
+    user: str = ""
+
+
+class ExecutorOptions(Message):
+    """Written, it has only what is asked for: a runner warns of options that it does not know."""
+
     docker: DockerOptions = DockerOptions()
+    kubernetes: KubernetesOptions = KubernetesOptions()
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_asked_for(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        given: dict[str, dict[str, str]] = handler(self)
+        asked = {name: {key: value for key, value in one.items() if value} for name, one in given.items()}
+        return {name: one for name, one in asked.items() if one}
 
 
 class JobImage(Message):
@@ -74,6 +84,7 @@ class JobImage(Message):
     variables: list[JobVariable] = Field(default_factory=list)
     pull_policy: list[str] = Field(default_factory=list)
     executor_opts: ExecutorOptions = ExecutorOptions()
+    ports: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class JobStep(Message):
@@ -156,14 +167,45 @@ class JobInfo(Message):
     project_id: int = 0
     project_name: str = ""
     project_full_path: str = ""
+    namespace_id: int | None = None
+    root_namespace_id: int | None = None
+    organization_id: int | None = None
+    instance_id: str = ""
+    instance_uuid: str = ""
     user_id: int | None = None
-    time_in_queue_seconds: float | None = None
+    scoped_user_id: int | None = None
+    time_in_queue_seconds: int = 0
+    project_jobs_running_on_instance_runners_count: str = ""
+    queue_size: int = 0
+    queue_depth: int = 0
 
 
 class RunnerInfo(Message):
     """`timeout` of the whole job in seconds."""
 
     timeout: int = 3600
+    runner_session_url: str | None = None
+    uuid: str = ""
+
+
+class JobInputValue(Message):
+    type: str = "string"
+    content: Any = None
+    sensitive: bool = False
+
+
+class JobInput(Message):
+    key: str
+    value: JobInputValue = JobInputValue()
+
+
+class PolicyOptions(Message):
+    """Of security policies, which there are none of here."""
+
+    execution_policy_job: bool = False
+    policy_name: str = ""
+    policy_variables_override_allowed: bool | None = None
+    policy_variables_override_exceptions: list[str] = Field(default_factory=list)
 
 
 class JobFeatures(Message):
@@ -181,6 +223,7 @@ class JobPayload(Message):
     job_info: JobInfo
     git_info: GitInfo
     runner_info: RunnerInfo = RunnerInfo()
+    inputs: list[JobInput] = Field(default_factory=list)
     variables: list[JobVariable] = Field(default_factory=list)
     steps: list[JobStep] = Field(default_factory=list)
     image: JobImage | None = None
@@ -191,7 +234,9 @@ class JobPayload(Message):
     credentials: list[JobCredentials] = Field(default_factory=list)
     dependencies: list[JobDependency] = Field(default_factory=list)
     features: JobFeatures = JobFeatures()
+    secrets: dict[str, Any] = Field(default_factory=dict)
     run: str = ""
+    policy_options: PolicyOptions = PolicyOptions()
 
 
 class RunnerFeatures(Message):
@@ -262,6 +307,21 @@ class JobUpdate(Message):
     output: TraceOutput | None = None
     exit_code: int | None = None
     info: RunnerVersionInfo | None = None
+
+
+class RegisterRequest(Message):
+    """POST /api/v4/runners, with a registration token."""
+
+    token: str = Field(repr=False)
+    description: str = Field(default="", max_length=1024)
+    maintenance_note: str = Field(default="", max_length=1024)
+    tag_list: list[str] | str = ""
+    run_untagged: bool = True
+    locked: bool = True
+    access_level: Literal["not_protected", "ref_protected"] = "not_protected"
+    maximum_timeout: int | None = Field(default=None, ge=600, le=31_536_000)
+    paused: bool = False
+    info: RunnerVersionInfo = RunnerVersionInfo()
 
 
 class VerifyRequest(Message):
