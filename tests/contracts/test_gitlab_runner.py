@@ -307,3 +307,73 @@ def test_git_depth_is_what_the_job_says(
         "  script: [test $(git rev-list --count HEAD) = 5, git rev-parse --verify origin/other]\n"
     )
     finished(project)
+
+
+CACHED = """\
+job:
+  variables: {GIT_STRATEGY: clone}
+  cache: {key: $CI_COMMIT_REF_SLUG, paths: [kept/], when: always}
+  script:
+    - if test -e kept/once; then echo "found $(cat kept/once)"; else echo "found nothing"; fi
+    - mkdir -p kept && echo "of $CI_PIPELINE_IID" > kept/once
+"""
+
+
+def test_a_cache_is_there_in_the_next_pipeline_of_its_branch(
+    project: Project, work_tree: WorkTree, manager: OfficialRunner
+) -> None:
+    found = []
+    for branch in ("main", "main", "topic"):
+        work_tree.ship(CACHED, branch=branch)
+        found += re.findall(r"^found (.*)$", log_of(project, finished(project)["job"]), re.MULTILINE)
+    assert found == ["nothing", "of 1", "nothing"]
+
+
+REPORTS = """\
+job:
+  script:
+    - mkdir -p a b
+    - for one in a b; do echo "<testsuites/>" > $one/junit.xml; echo "<coverage/>" > $one/coverage.xml; done
+    - for one in quality sast tfplan sbom.cdx; do echo "[]" > $one.json; done
+  artifacts:
+    reports:
+      junit: "*/junit.xml"
+      codequality: quality.json
+      sast: sast.json
+      terraform: tfplan.json
+      cyclonedx: sbom.cdx.json
+      coverage_report: {coverage_format: cobertura, path: "*/coverage.xml"}
+"""
+
+
+def test_reports_of_every_kind_are_taken_as_they_are_sent(
+    project: Project, work_tree: WorkTree, manager: OfficialRunner
+) -> None:
+    work_tree.ship(REPORTS)
+    job = finished(project)["job"]
+    assert {one["file_type"]: (one["file_format"], one["filename"]) for one in job["artifacts"]} == {
+        "junit": ("gzip", "junit.xml.gz"),
+        "codequality": ("raw", "gl-code-quality-report.json"),
+        "sast": ("raw", "gl-sast-report.json"),
+        "terraform": ("raw", "tfplan.json"),
+        "cyclonedx": ("gzip", "gl-sbom.cdx.json.gz"),
+        "cobertura": ("gzip", "cobertura-coverage.xml.gz"),
+    }
+
+
+HOOKED = """\
+job:
+  hooks: {pre_get_sources_script: [echo "before the sources"]}
+  coverage: '/covered: (\\d+)%/'
+  script: ['echo "covered: 87%"']
+"""
+
+
+def test_hooks_run_before_the_sources_and_coverage_is_read_from_the_log(
+    project: Project, work_tree: WorkTree, manager: OfficialRunner
+) -> None:
+    work_tree.ship(HOOKED)
+    job = finished(project)["job"]
+    log = log_of(project, job)
+    assert log.index("\nbefore the sources") < log.index("Fetching changes")
+    assert job["coverage"] == 87.0
