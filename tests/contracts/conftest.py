@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.contracts import gitlab_runner
+from tests.contracts.gitlab_runner import OfficialRunner, started
 from tests.coordinator.server import Coordinator, Project, WorkTree, running
 
 from shipline import config
@@ -158,8 +159,8 @@ def coordinator(
     tmp_path_factory: pytest.TempPathFactory, gitlab_runner_program: Path
 ) -> Iterator[Coordinator]:
     """One coordinator for GitLab's runner; each test has a project and runners of its own."""
-    with running(tmp_path_factory.mktemp("coordinator")) as started:
-        yield started
+    with running(tmp_path_factory.mktemp("coordinator")) as started_here:
+        yield started_here
 
 
 @pytest.fixture
@@ -175,5 +176,14 @@ def work_tree(project: Project, tmp_path: Path) -> WorkTree:
 @pytest.fixture
 def own_coordinator(tmp_path: Path, gitlab_runner_program: Path) -> Iterator[Coordinator]:
     """For a test that stops it."""
-    with running(tmp_path / "coordinator") as started:
-        yield started
+    with running(tmp_path / "coordinator") as started_here:
+        yield started_here
+
+
+@pytest.fixture
+def manager(gitlab_runner_program: Path, project: Project, tmp_path: Path) -> Iterator[OfficialRunner]:
+    """One that takes two of the project's jobs at once; it is gone afterwards."""
+    made = OfficialRunner(gitlab_runner_program, tmp_path / "gitlab-runner")
+    made.configure(made.shell(project.runner()), concurrent=2)
+    with started(made):
+        yield made

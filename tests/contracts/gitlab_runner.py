@@ -190,3 +190,13 @@ def until_status(project: Project, job: str, status: str) -> dict[str, Any]:
         return now if now["status"] == status else None
 
     return dict(until(found, f"{job} is {status}", PIPELINE_SECONDS, pause=0.1))
+
+
+@contextmanager
+def watching(project: Project, job: int) -> Iterator[None]:
+    """The job's page, open as anybody has it who may see the project (which is public): while somebody looks,
+    a runner is asked to send its log every few seconds, and hears the sooner of a cancel."""
+    path = f"/{project.path}/-/jobs/{job}/live"
+    with project.coordinator.client() as client, client.stream("GET", path) as stream:
+        assert stream.status_code == 200
+        yield

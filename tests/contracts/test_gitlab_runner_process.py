@@ -7,7 +7,14 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.contracts.gitlab_runner import OfficialRunner, finished, log_of, started, until_status
+from tests.contracts.gitlab_runner import (
+    PIPELINE_SECONDS,
+    OfficialRunner,
+    finished,
+    log_of,
+    started,
+    until_status,
+)
 from tests.coordinator.server import Coordinator, Project, WorkTree, until
 
 CI = "job:\n  script: echo here\n"
@@ -141,7 +148,7 @@ def test_sigquit_lets_the_job_end_and_takes_no_other(
     manager.configure(manager.shell(project.runner()))
     work_tree.ship(waits_for(project, tmp_path))
     with started(manager):
-        until((tmp_path / "runs").exists, "the job runs")
+        until((tmp_path / "runs").exists, "the job runs", PIPELINE_SECONDS)
         manager.signal(signal.SIGQUIT)
         until(lambda: "Starting graceful shutdown" in manager.log, "it begins to end")
         (tmp_path / "go").touch()
@@ -155,7 +162,7 @@ def test_sigterm_ends_the_job_as_a_failure_of_the_runner_which_is_tried_again(
     manager.configure(manager.shell(project.runner()))
     work_tree.ship(waits_for(project, tmp_path) + "default: {retry: {max: 1, when: runner_system_failure}}\n")
     with started(manager):
-        until((tmp_path / "runs").exists, "the job runs")
+        until((tmp_path / "runs").exists, "the job runs", PIPELINE_SECONDS)
         manager.signal(signal.SIGTERM)
         manager.wait()
     until_status(project, "job", "pending")
@@ -186,7 +193,7 @@ def test_a_restart_of_the_coordinator_in_the_middle_of_a_job_is_not_noticed(
     manager.configure(manager.shell(project.runner()))
     with started(manager):
         project.work_tree(tmp_path / "work-tree").ship(waits_for(project, tmp_path))
-        until((tmp_path / "runs").exists, "the job runs")
+        until((tmp_path / "runs").exists, "the job runs", PIPELINE_SECONDS)
         own_coordinator.end(signal.SIGKILL)
         (tmp_path / "go").touch()
         own_coordinator.start()
