@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from tests.contracts.gitlab_runner import OfficialRunner, finished, log_of
@@ -146,3 +147,40 @@ def test_hooks_run_before_the_sources_and_coverage_is_read_from_the_log(
     log = log_of(project, job)
     assert log.index("\nbefore the sources") < log.index("Fetching changes")
     assert job["coverage"] == 87.0
+
+
+DEPLOYS = """\
+stages: [one]
+.deploy: &deploy
+  - if ! mkdir "$MEETING/only-one"; then exit 1; fi
+  - sleep 1
+  - rmdir "$MEETING/only-one"
+  - echo "to $CI_ENVIRONMENT_NAME at $CI_ENVIRONMENT_URL by $KEY"
+live:
+  stage: one
+  resource_group: production
+  environment: {name: production, url: "https://$CI_PROJECT_NAME.example"}
+  script: *deploy
+review:
+  stage: one
+  resource_group: production
+  environment: {name: review/$CI_COMMIT_REF_SLUG, url: "https://$CI_ENVIRONMENT_SLUG.example"}
+  script: *deploy
+"""
+
+
+def test_jobs_of_environments_get_their_variables_and_one_resource_group_runs_one_at_a_time(
+    project: Project, work_tree: WorkTree, manager: OfficialRunner, tmp_path: Path
+) -> None:
+    project.set_variable("MEETING", str(tmp_path))
+    project.set_variable("KEY", "live-key", environment_scope="production")
+    project.set_variable("KEY", "review-key", environment_scope="review/*")
+    work_tree.ship(DEPLOYS)
+    jobs = finished(project)
+    name = project.path.rpartition("/")[2]
+    assert f"to production at https://{name}.example by live-key" in log_of(project, jobs["live"])
+    assert re.search(
+        r"to review/main at https://review-main-\w+\.example by review-key", log_of(project, jobs["review"])
+    )
+    deployed = project.root.get(f"projects/{project.id}/deployments")
+    assert [one["status"] for one in deployed] == ["success", "success"]

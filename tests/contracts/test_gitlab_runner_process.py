@@ -15,7 +15,9 @@ from tests.contracts.gitlab_runner import (
     started,
     until_status,
 )
-from tests.coordinator.server import Coordinator, Project, WorkTree, until
+from tests.coordinator.server import Coordinator, Project, WorkTree, running, until
+
+from shipline.config import Config, Runners
 
 CI = "job:\n  script: echo here\n"
 
@@ -49,6 +51,39 @@ def test_register_refuses_a_token_that_nobody_has_made(manager: OfficialRunner, 
     words = ["--non-interactive", "--url", project.coordinator.url, "--token", "glrt-not-one-of-ours"]
     said = manager.verb("register", "-c", str(manager.config), *words, "--executor", "shell", check=False)
     assert "Verifying runner... is not valid" in said
+
+
+def test_register_with_a_registration_token_says_what_to_do_where_these_are_off(
+    manager: OfficialRunner, project: Project
+) -> None:
+    words = [
+        "--non-interactive",
+        "--url",
+        project.coordinator.url,
+        "--registration-token",
+        "GR1348941" + "x" * 20,
+    ]
+    said = manager.verb("register", "-c", str(manager.config), *words, "--executor", "shell", check=False)
+    assert "410 Gone" in said
+
+
+def test_register_makes_a_runner_by_a_registration_token_where_these_are_on(
+    manager: OfficialRunner, tmp_path: Path
+) -> None:
+    settings = Config(runners=Runners(allow_registration_token=True))
+    with running(tmp_path / "coordinator", settings) as coordinator:
+        project = coordinator.project()
+        token = project.root.post(f"projects/{project.id}/runners/reset_registration_token")["token"]
+        words = ["--non-interactive", "--url", coordinator.url, "--registration-token", token]
+        options = ["--executor", "shell", "--name", "old way", "--tag-list", "old,way"]
+        manager.verb("register", "-c", str(manager.config), *words, *options)
+        number = manager.entries()[0]["id"]
+        assert project.root.get(f"runners/{number}")["tag_list"] == ["old", "way"]
+        project.work_tree(tmp_path / "work-tree").ship("job:\n  tags: [way]\n  script: echo\n")
+        with started(manager):
+            finished(project)
+        manager.verb("unregister", "-c", str(manager.config), "--all-runners")
+        assert manager.entries() == []
 
 
 def test_list_and_verify_tell_what_is_in_the_config(manager: OfficialRunner, project: Project) -> None:
