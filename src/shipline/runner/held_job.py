@@ -15,7 +15,7 @@ import aiodocker
 
 from shipline.errors import EngineUnavailable, RemoteError
 from shipline.protocols.runner_api import JobPayload
-from shipline.runner.acceptance import Verdict, accept, give_back
+from shipline.runner.acceptance import ACCEPTING, Verdict, accept, give_back
 from shipline.runner.config.sections import RunnerSection
 from shipline.runner.coordinator_client import CoordinatorClient
 from shipline.runner.job import JobRun, Result
@@ -26,7 +26,6 @@ from shipline.runner.trace import Trace
 from shipline.runner.variables import job_variables
 
 LAST_WORDS_SECONDS = 5.0
-ACCEPTING = "accept_job"
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +42,8 @@ class WatchedTrace(Trace):
 
 @dataclass
 class HeldJob:
-    """`stopping` tells whether the manager is going down. `changed` is called at each new stage. `since` in
+    """`stopping` tells whether the manager is going down. `changed` is called at each new stage, `accepted` when the
+    job is ours. `since` in
     seconds since the epoch. `result` is there when it has ended, None for a job that was never ours."""
 
     payload: JobPayload
@@ -53,6 +53,7 @@ class HeldJob:
     journal: Journal
     stopping: Callable[[], bool]
     changed: Callable[[], object]
+    accepted: Callable[[], object]
     since: float = field(default_factory=time.time)
     stage: str = ACCEPTING
     result: Result | None = None
@@ -71,6 +72,7 @@ class HeldJob:
         try:
             found = await accept(self.client, self.payload)
             if found is Verdict.OURS:
+                self.accepted()
                 return True
             _log.warning("job %s is not ours any more", self.payload.id)
             if found is Verdict.LOST:

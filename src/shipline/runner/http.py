@@ -28,6 +28,9 @@ BODY_LIMIT = 8 * 1024 * 1024
 JSON = {"Content-Type": "application/json"}
 # What is counted when there was no answer.
 NO_ANSWER = -1
+_NOT_TRUSTED = (
+    "If its certificate is from an authority of your own, name that with tls-ca-file in the config."
+)
 Observe = Callable[[str, int], object]
 
 
@@ -143,22 +146,30 @@ class Api:
 
         Raises RemoteError when none came, or only ones that ask to try again.
         """
-        problem = ""
+        problem = hint = ""
         sent = {**headers, "X-Request-Id": secrets.token_hex(16)}
         for attempt in range(tries):
             waited: Mapping[str, str] = {}
             try:
                 answer = await self._once(method, path, sent, content)
                 self._observe(name, answer.status_code)
+                if answer.is_redirect:
+                    # Followed, a token would go wherever the answer says.
+                    raise RemoteError(
+                        f"The coordinator sends us to {answer.headers['Location'].partition('?')[0][:200]}.",
+                        hint="If that is its address, write it as url in the config.",
+                    )
                 if tries == 1 or answer.status_code not in RETRIED:
                     return answer
                 problem, waited = f"answered {answer.status_code}", answer.headers
-            except httpx.TransportError as error:
+            except (httpx.HTTPError, ssl.SSLError) as error:
+                # httpx lets what TLS says after the handshake through as it is.
                 self._observe(name, NO_ANSWER)
                 problem = f"cannot be reached: {str(error) or type(error).__name__}"
+                hint = _NOT_TRUSTED if "CERTIFICATE_VERIFY_FAILED" in problem else ""
             if attempt + 1 < tries:
                 await asyncio.sleep(backoff(attempt, waited, self._now()))
-        raise RemoteError(f"The coordinator {problem} ({method} {path.partition('?')[0]}).")
+        raise RemoteError(f"The coordinator {problem} ({method} {path.partition('?')[0]}).", hint=hint)
 
     async def _once(
         self, method: str, path: str, headers: Mapping[str, str], content: str | bytes

@@ -40,17 +40,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Manager:
-    """`docker_host` is the engine of entries that name none. `leave` ends the process at once."""
+    """`docker_host` is the engine of entries that name none. `log_level` and `log_format`, if not empty, count
+    instead of the file's. `leave` ends the process at once."""
 
     home: Home
     config: ConfigFile
     docker_host: str
+    log_level: str = ""
+    log_format: str = ""
     leave: Callable[[int], object] = os._exit
     phase: Phase = Phase.WORKING
     since: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
         self.system_id = self.home.system_id()
+        self.config = self.home.owned(self.config)
         self.metrics = Metrics(self.system_id)
         self._clients = Clients(self.home.config, self.system_id, self.metrics)
         self._server = MetricsServer(self.metrics)
@@ -65,6 +69,7 @@ class Manager:
 
     async def run(self) -> None:
         """Until a signal ends it (`ending.py`). Raises EngineUnavailable when no entry could run anything."""
+        self._configure_log(self.config)
         logging.getLogger().addHandler(counting := Counting(self.metrics.error))
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
@@ -83,6 +88,9 @@ class Manager:
                     await self._server.close()
         finally:
             logging.getLogger().removeHandler(counting)
+
+    def _configure_log(self, config: ConfigFile) -> None:
+        configure(self.log_level or config.log_level, self.log_format or config.log_format)
 
     async def _begin(self) -> None:
         for warning in self.config.warnings:
@@ -185,9 +193,9 @@ class Manager:
             self.home.journal,
             lambda: self.phase >= Phase.STOPPING,
             self._changed.set,
+            lambda: self.metrics.job_taken(section, payload.job_info.time_in_queue_seconds),
         )
         _log.info("job %s (%s) from %s", payload.id, payload.job_info.name, section.name)
-        self.metrics.job_taken(section, payload.job_info.time_in_queue_seconds)
         task = asyncio.create_task(held.hold())
         self._jobs[task] = (online.number, held)
         task.add_done_callback(self._job_ended)
@@ -264,7 +272,7 @@ class Manager:
         for section in found.new:
             _log.info("%s is new in the config", section.name)
             self._add(section)
-        configure(new.log_level, new.log_format)
+        self._configure_log(new)
         self.config = new
         self._changed.set()
 
