@@ -110,10 +110,18 @@ class HeldJob:
             await asyncio.gather(following, return_exceptions=True)
         self.result = result
         self._reached("finish")
+        return await self._told(asyncio.create_task(reporter.finish(result)))
+
+    async def _told(self, finishing: asyncio.Task[None]) -> bool:
+        """As long as it takes; once the manager goes down, a few seconds."""
         try:
-            async with asyncio.timeout(LAST_WORDS_SECONDS if self.stopping() else None):
-                await asyncio.shield(asyncio.ensure_future(reporter.finish(result)))
+            if not self.stopping():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.shield(finishing)
+                    return True
+            await asyncio.wait_for(finishing, LAST_WORDS_SECONDS)
         except TimeoutError:
+            _log.warning("job %s: its end is told by this runner's next life", self.payload.id)
             return False
         return True
 
