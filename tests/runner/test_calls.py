@@ -13,7 +13,8 @@ from shipline.errors import RemoteError, UsageError
 from shipline.protocols.runner_api import JobUpdate
 from shipline.runner.acceptance import Verdict, accept, give_back, verdict
 from shipline.runner.coordinator_client import Answer, CoordinatorClient, info
-from shipline.runner.http import BODY_LIMIT, Tls, tls_context
+from shipline.runner.http import BODY_LIMIT
+from shipline.runner.tls import Tls, tls_context
 
 PAYLOAD: dict[str, Any] = {
     "id": 7,

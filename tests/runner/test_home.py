@@ -59,11 +59,20 @@ def test_two_files_in_one_folder_have_a_manager_each(home: Home) -> None:
 def test_entries_without_an_owner_get_one_that_no_other_manager_has(home: Home) -> None:
     entries = (RunnerSection("a", "http://c", "t"), RunnerSection("b", "http://c", "u", owner="mine"))
     config = ConfigFile(runners=entries)
-    first, second = home.owned(config).runners
+    first, second = home.settled(config).runners
     assert first.owner == f"shipline-runner-{home.system_id()}"
     assert second.owner == "mine"
     other = Home(home.config.with_name("other.toml"))
-    assert other.owned(config).runners[0].owner == f"{first.owner}-other"
+    assert other.settled(config).runners[0].owner == f"{first.owner}-other"
+
+
+def test_certificates_beside_the_config_become_the_entry_s(home: Home) -> None:
+    certs = home.config.parent / "certs"
+    certs.mkdir(parents=True)
+    (certs / "gitlab.example.crt").write_text("")
+    entries = (RunnerSection("a", "https://gitlab.example/", "t"), RunnerSection("b", "https://c", "t"))
+    first, second = home.settled(ConfigFile(runners=entries)).runners
+    assert (first.tls_ca_file, second.tls_ca_file) == (str(certs / "gitlab.example.crt"), "")
 
 
 @pytest.mark.parametrize("call", ["held", "system_id"])

@@ -17,7 +17,8 @@ from cryptography.x509.oid import NameOID
 from tests.runner.scripted import Reply, Scripted, scripted
 
 from shipline.errors import RemoteError
-from shipline.runner.http import Api, Tls
+from shipline.runner.http import Api
+from shipline.runner.tls import Tls
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:

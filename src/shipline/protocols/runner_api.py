@@ -174,7 +174,7 @@ class JobInfo(Message):
     instance_uuid: str = ""
     user_id: int | None = None
     scoped_user_id: int | None = None
-    time_in_queue_seconds: int = 0
+    time_in_queue_seconds: float = 0
     project_jobs_running_on_instance_runners_count: str = ""
     queue_size: int = 0
     queue_depth: int = 0

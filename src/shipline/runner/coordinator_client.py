@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from shipline.errors import RemoteError
 from shipline.protocols import runner_api as api
-from shipline.runner.http import JSON, Api, Observe, Tls, backoff, told_wait
+from shipline.runner.http import JSON, Api, Observe, backoff, told_wait
+from shipline.runner.tls import NO_TLS, Tls
 from shipline.version import __version__
 
 __all__ = ["FEATURES", "Answer", "CoordinatorClient", "Polled", "backoff", "info"]
@@ -22,7 +23,13 @@ FEATURES = api.RunnerFeatures(
     upload_raw_artifacts=True, refspecs=True, masking=True, raw_variables=True, artifacts_exclude=True,
     multi_build_steps=True, return_exit_code=True, trace_reset=True, trace_checksum=True, trace_size=True,
     cancelable=True, cancel_gracefully=True, service_variables=True, service_multiple_aliases=True,
+    cache=True, fallback_cache_keys=True, image_executor_opts=True, service_executor_opts=True,
     two_phase_job_commit=True,
+)  # fmt: skip
+# What needs containers.
+_NOT_IN_A_SHELL = (
+    "image", "services", "service_variables", "service_multiple_aliases", "image_executor_opts",
+    "service_executor_opts",
 )  # fmt: skip
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -36,7 +43,9 @@ def info(executor: str = "docker", shell: str = "bash") -> api.RunnerVersionInfo
         architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()),
         executor=executor,
         shell=shell,
-        features=FEATURES,
+        features=FEATURES.model_copy(update=dict.fromkeys(_NOT_IN_A_SHELL, False))
+        if executor == "shell"
+        else FEATURES,
     )
 
 
@@ -77,7 +86,7 @@ class CoordinatorClient:
         now: Callable[[], float],
         *,
         about: api.RunnerVersionInfo | None = None,
-        tls: Tls = Tls(),  # noqa: B008 - frozen
+        tls: Tls = NO_TLS,
         observe: Observe = lambda _call, _status: None,
     ) -> None:
         self.token = token

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from shipline.errors import UsageError
-from shipline.runner.config.sections import DEFAULT_OWNER, ConfigFile
+from shipline.runner.config.sections import DEFAULT_OWNER, ConfigFile, RunnerSection
 from shipline.runner.journal import Journal
+from shipline.runner.tls import tls_of
 
 _log = logging.getLogger(__name__)
 _SYSTEM_ID = re.compile(r"[sr]_[0-9A-Za-z]{12}")
@@ -55,13 +56,23 @@ class Home:
             raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
         return made
 
-    def owned(self, config: ConfigFile) -> ConfigFile:
-        """Entries that name no owner get one of this manager's own: a manager removes at its start what its owner
-        left behind, which must not be what another one is just running."""
+    def settled(self, config: ConfigFile) -> ConfigFile:
+        """The entries with what their place adds: certificates that lie beside the file; and, where they name none,
+        an owner of this manager's own. A manager removes at its start what its owner left behind, which must not
+        be what another one is just running."""
         other = f"-{self.config.stem}" if self._prefix else ""
         owner = f"{DEFAULT_OWNER}-{self.system_id()}{other}"
-        runners = (replace(one, owner=owner) if one.owner == DEFAULT_OWNER else one for one in config.runners)
-        return replace(config, runners=tuple(runners))
+        return replace(config, runners=tuple(self._settled(one, owner) for one in config.runners))
+
+    def _settled(self, section: RunnerSection, owner: str) -> RunnerSection:
+        tls = tls_of(section, self.config)
+        return replace(
+            section,
+            owner=owner if section.owner == DEFAULT_OWNER else section.owner,
+            tls_ca_file=tls.ca_file,
+            tls_cert_file=tls.cert_file,
+            tls_key_file=tls.key_file,
+        )
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -30,6 +30,7 @@ from shipline.runner.logs import Counting, configure
 from shipline.runner.metrics import EntryFigures, Metrics, MetricsServer
 from shipline.runner.online import Online
 from shipline.runner.reporting import tell_interrupted
+from shipline.runner.slots import Slots
 from shipline.runner.status import EntryNow, JobNow, document
 from shipline.runner.upkeep import Upkeep
 from shipline.version import __version__
@@ -54,12 +55,13 @@ class Manager:
 
     def __post_init__(self) -> None:
         self.system_id = self.home.system_id()
-        self.config = self.home.owned(self.config)
+        self.config = self.home.settled(self.config)
         self.metrics = Metrics(self.system_id)
         self._clients = Clients(self.home.config, self.system_id, self.metrics)
         self._server = MetricsServer(self.metrics)
         self._upkeep = Upkeep(self.home, self._clients, lambda: self.config, self._use)
         self._engines = Engines(self.docker_host)
+        self._slots = Slots()
         self._online: dict[int, Online] = {}
         self._jobs: dict[asyncio.Task[None], tuple[int, HeldJob]] = {}
         self._questions: dict[asyncio.Task[None], int] = {}
@@ -188,7 +190,8 @@ class Manager:
         held = HeldJob(
             payload,
             section,
-            self._engines.of(section),
+            self._engines.for_job(section),
+            self._slots,
             self._clients.jobs(section),
             self.home.journal,
             lambda: self.phase >= Phase.STOPPING,
