@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
-from shipline.coordinator import access
+from shipline.coordinator import access, environments
 from shipline.coordinator.models import Project
 from shipline.coordinator.pipelines import Created, RefUpdate, create_pipeline
 from shipline.coordinator.repositories import ZERO
@@ -71,6 +71,10 @@ def received(project_id: int, user_id: int, updates: Sequence[Update], options: 
     user = User.objects.filter(pk=user_id).first()
     lines: list[str] = []
     wanted = [update for update in updates if update.new != ZERO and update.ref()]
+    for update in updates:
+        kind, name = update.ref() or ("", "")
+        if kind == "branch" and update.new == ZERO:
+            environments.stop_for_branch(project, name)
     if "ci.skip" in options:
         return ["", "No pipeline: ci.skip was asked for.", ""]
     if len(wanted) > PIPELINE_LIMIT:

@@ -2,13 +2,18 @@
 
 from shipline.coordinator.models.artifact import JobArtifact
 from shipline.coordinator.models.ci_settings import ProjectCiSettings
+from shipline.coordinator.models.deployment import Deployment
+from shipline.coordinator.models.environment import Environment
 from shipline.coordinator.models.job import Job
 from shipline.coordinator.models.pipeline import Pipeline
 from shipline.coordinator.models.project import Membership, Project, ProjectVariable, ProtectedBranch
+from shipline.coordinator.models.resource_group import ResourceGroup
 from shipline.coordinator.models.runner import RegistrationToken, Runner, RunnerManager
 from shipline.coordinator.models.token import PersonalAccessToken
 
 __all__ = [
+    "Deployment",
+    "Environment",
     "Job",
     "JobArtifact",
     "Membership",
@@ -19,6 +24,7 @@ __all__ = [
     "ProjectVariable",
     "ProtectedBranch",
     "RegistrationToken",
+    "ResourceGroup",
     "Runner",
     "RunnerManager",
 ]

@@ -16,6 +16,9 @@ class Project(models.Model):
     default_branch = models.CharField(max_length=255, default="main")
     visibility = models.CharField(max_length=10, default="private")
     build_timeout = models.IntegerField(default=3600)
+    # A deployment that is older than the latest one does not run; a finished one may be retried, to roll back.
+    ci_forward_deployment_enabled = models.BooleanField(default=True)
+    ci_forward_deployment_rollback_allowed = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     @property

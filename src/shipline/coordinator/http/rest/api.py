@@ -15,12 +15,15 @@ from shipline.coordinator.http import throttling
 from shipline.coordinator.http.rest import (
     branches,
     ci_lint,
+    deployments,
+    environments,
     jobs,
     members,
     pipelines,
     project_runners,
     projects,
     protected_branches,
+    resource_groups,
     runners,
     users,
     variables,
@@ -43,7 +46,7 @@ def _user(request: HttpRequest) -> User | None:
 api = NinjaAPI(title="shipline", version=__version__, auth=_user, urls_namespace="rest_v4", docs_url=None)
 RESOURCES = (
     users, projects, members, branches, protected_branches, variables, ci_lint, pipelines, jobs, runners,
-    project_runners,
+    project_runners, environments, deployments, resource_groups,
 )  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -12,11 +12,13 @@ from pydantic import Field
 
 from shipline.coordinator import access, actions, artifacts, erasing, traces
 from shipline.coordinator.http.files import send_file
+from shipline.coordinator.http.rest.entities import environment_basic
 from shipline.coordinator.http.rest.lookup import find_project, me, page_of
 from shipline.coordinator.http.rest.pipelines import find_pipeline
 from shipline.coordinator.models import Job, JobArtifact
 from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import stored_at
 
 router = Router()
 
@@ -50,6 +52,9 @@ def job_json(job: Job) -> dict[str, Any]:
         "artifacts_expire_at": next(
             (one.expire_at for one in job.artifacts.all() if one.file_type == "archive"), None
         ),
+        "environment": _environment(job),
+        # What to ask somebody before the job is played.
+        "manual_confirmation": job.definition.get("manual_confirmation"),
         "pipeline": {
             "id": pipeline.pk,
             "project_id": job.project_id,
@@ -71,8 +76,18 @@ def job_json(job: Job) -> dict[str, Any]:
     }
 
 
+def _environment(job: Job) -> dict[str, Any] | None:
+    found = job.environment
+    if found is None:
+        return None
+    action = (job.definition.get("environment") or {}).get("action")
+    return environment_basic(found) | {"state": found.state, "tier": found.tier, "action": action}
+
+
 def _jobs(**filters: Any) -> Any:
-    related = Job.objects.select_related("pipeline", "project", "runner").prefetch_related("artifacts")
+    related = Job.objects.select_related("pipeline", "project", "runner", "environment").prefetch_related(
+        "artifacts"
+    )
     return related.filter(**filters)
 
 
@@ -128,6 +143,7 @@ def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpRespons
     job = find_job(request, project_id, job_id)
     if not traces.may_read(me(request), job):
         raise HttpError(403, "403 Forbidden - the job ran with CI_DEBUG_TRACE: its log is for developers")
+    services().events.look_at(f"job:{job.pk}")
     return HttpResponse(
         traces.notice_lines(job) + traces.read_trace(job), content_type="text/plain; charset=utf-8"
     )
@@ -141,7 +157,7 @@ def get_artifacts(request: HttpRequest, project_id: str, job_id: int) -> HttpRes
         raise Http404("Artifacts")
     if not artifacts.may_download(me(request), artifact):
         raise HttpError(403, "403 Forbidden")
-    answer = send_file(artifacts.stored_at(artifact), "application/zip", artifact.filename)
+    answer = send_file(stored_at(artifact), "application/zip", artifact.filename)
     if answer is None:
         raise Http404("Artifacts")
     return answer

@@ -43,6 +43,8 @@ def project_json(project: Project) -> dict[str, Any]:
         "http_url_to_repo": f"{url}.git",
         "namespace": {"full_path": project.namespace, "path": project.namespace.rpartition("/")[2]},
         "build_timeout": project.build_timeout,
+        "ci_forward_deployment_enabled": project.ci_forward_deployment_enabled,
+        "ci_forward_deployment_rollback_allowed": project.ci_forward_deployment_rollback_allowed,
     }
 
 
@@ -81,3 +83,17 @@ def new_project(request: HttpRequest, body: NewProject) -> tuple[int, dict[str, 
 @router.get("/projects/{project_id}")
 def get_project(request: HttpRequest, project_id: str) -> dict[str, Any]:
     return project_json(find_project(request, project_id))
+
+
+class ChangedProject(Schema):
+    ci_forward_deployment_enabled: bool | None = None
+    ci_forward_deployment_rollback_allowed: bool | None = None
+
+
+@router.put("/projects/{project_id}")
+def change_project(request: HttpRequest, project_id: str, body: ChangedProject) -> dict[str, Any]:
+    project = find_project(request, project_id, access.ADMINISTER)
+    for name, value in body.dict(exclude_none=True).items():
+        setattr(project, name, value)
+    project.save()
+    return project_json(project)
