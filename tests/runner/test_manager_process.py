@@ -116,7 +116,9 @@ def test_a_runner_that_is_refused_again_and_again_rests_and_says_why(
     more = 'unhealthy_requests_limit = 2\nunhealthy_interval = "1h"\n'
     with managing(tmp_path / "runner", "check_interval = 1\n" + entry("one", script.url, more)) as manager:
         until(lambda: manager.runners()["one"]["state"] == "resting", "it rests")
-        assert "does not accept this runner" in manager.runners()["one"]["problem"]
+        problem = "the coordinator does not accept this runner's token (403)"
+        assert manager.runners()["one"]["problem"] == problem
+        assert f"one: {problem}" in manager.log
         assert len(tokens(script)) == 2
         assert "one: asked again in 3600 s" in manager.log
 

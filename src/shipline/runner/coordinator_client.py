@@ -52,12 +52,14 @@ def info(executor: str = "docker", shell: str = "bash") -> api.RunnerVersionInfo
 @dataclass(frozen=True, slots=True)
 class Polled:
     """`healthy` False: the coordinator did not accept us. `last_update` goes into the next question; empty, the
-    answer to that comes at once. `wait`: seconds before it wants to be asked again, if it said."""
+    answer to that comes at once. `wait`: seconds before it wants to be asked again, if it said. `status` is
+    HTTP's."""
 
     job: api.JobPayload | None
     last_update: str
     healthy: bool = True
     wait: float | None = None
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class CoordinatorClient:
                 raise RemoteError(f"The coordinator answered {status}.")
             return Polled(None, version, wait=wait)
         # 409: another runner was quicker. Anything else that is no success says that something is wrong with us.
-        return Polled(None, version, healthy=status in (200, 204, 409))
+        return Polled(None, version, healthy=status in (200, 204, 409), status=status)
 
     async def send_trace(self, job: int, token: str, start: int, content: bytes) -> Answer:
         headers = {

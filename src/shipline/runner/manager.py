@@ -175,7 +175,8 @@ class Manager:
             elif polled.wait is not None:
                 answer = replace(answer, outcome=Outcome.LATER, wait=polled.wait)
             else:
-                answer = replace(answer, outcome=Outcome.NOTHING if polled.healthy else Outcome.REFUSED)
+                outcome = Outcome.NOTHING if polled.healthy else Outcome.REFUSED
+                answer = replace(answer, outcome=outcome, status=polled.status)
         except (RemoteError, EngineError, UsageError) as error:
             online.failed(str(error))
             answer = replace(answer, wait=backoff(online.entry.failures + 1, {}, 0))

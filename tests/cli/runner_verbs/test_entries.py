@@ -211,3 +211,10 @@ def test_a_machine_that_left_is_no_manager_of_the_runner_any_more(
     assert ended.code == 0, ended.err
     assert coordinator.root.get(managers) == []
     assert token.verify().status_code == 200
+
+
+def test_a_verb_that_is_spelt_nearly_right_is_guessed(place: Place) -> None:
+    ended = place.run("runner", "regster")
+    assert ended.code == 2
+    assert "No such command 'regster'. Did you mean 'register'?" in ended.err
+    assert "Did you mean 'runner'?" in place.run("runer").err
