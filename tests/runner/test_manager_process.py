@@ -203,6 +203,17 @@ def test_a_job_that_was_not_accepted_when_the_runner_ends_is_handed_back(
     assert not list((manager.config.parent / "jobs").iterdir())
 
 
+def test_a_job_that_cannot_be_written_down_is_handed_back(manager: Manager, script: Scripted) -> None:
+    # A file is where the journal's folder would be.
+    (manager.config.parent / "jobs").write_text("")
+    script.says("PUT /jobs/7", Reply(400, {"message": "400 Bad request"}))
+    script.says(REQUEST, Reply(201, job()), NOTHING)
+    until(lambda: script.calls("PUT /jobs/7"), "it is handed back")
+    assert script.calls("PUT /jobs/7")[0].json()["state"] == "failed"
+    assert "job 7 cannot be written down" in manager.log
+    assert manager.end(signal.SIGTERM) == 0
+
+
 def test_a_second_signal_ends_it_though_the_coordinator_does_not_answer(
     manager: Manager, script: Scripted
 ) -> None:

@@ -64,8 +64,13 @@ class HeldJob:
         """To its end, or to that of the manager. Uses the client up. What the coordinator has not heard of stays in
         the journal, for the manager's next life."""
         entry = Entry(self.section.url, self.payload.id, self.payload.token)
-        self.journal.add(entry)
         async with self.client:
+            try:
+                self.journal.add(entry)
+            except OSError as error:
+                _log.error("job %s cannot be written down: %s", self.payload.id, error)
+                await self._give_back()
+                return
             told = await self._numbered() if await self._accepted() else True
         if told:
             self.journal.remove(entry)
@@ -81,10 +86,13 @@ class HeldJob:
                 return False
         except asyncio.CancelledError:
             _log.info("job %s goes back to the coordinator", self.payload.id)
+        await self._give_back()
+        return False
+
+    async def _give_back(self) -> None:
         with contextlib.suppress(RemoteError, TimeoutError):
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await give_back(self.client, self.payload)
-        return False
 
     async def _numbered(self) -> bool:
         with self.slots.held(self.section.token, self.payload.job_info.project_id) as slot:

@@ -170,8 +170,8 @@ class Manager:
             polled = await client.request_job(question.last_update)
             answer = replace(answer, last_update=polled.last_update)
             if polled.job is not None:
-                answer = replace(answer, outcome=Outcome.JOB)
                 self._take(polled.job, online, section)
+                answer = replace(answer, outcome=Outcome.JOB)
             elif polled.wait is not None:
                 answer = replace(answer, outcome=Outcome.LATER, wait=polled.wait)
             else:
@@ -252,7 +252,8 @@ class Manager:
         if phase is Phase.STOPPING:
             self._stopped_at = time.monotonic()
             for task in self._jobs:
-                task.cancel()
+                # Not before it has begun: then it could not hand its job back.
+                asyncio.get_running_loop().call_soon(task.cancel)
         self._changed.set()
 
     def _give_up_questions(self, numbers: Collection[int]) -> None:
