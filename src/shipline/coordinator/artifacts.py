@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -134,6 +135,11 @@ def expiry(expire_in: str, now: datetime) -> datetime | None:
     except OverflowError:
         # Later than any date is never.
         return None
+
+
+def delete_artifacts(rows: Iterable[JobArtifact]) -> None:
+    for artifact in rows:
+        remove_artifact(artifact)
 
 
 def remove_artifact(artifact: JobArtifact) -> None:

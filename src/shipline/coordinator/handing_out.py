@@ -49,6 +49,7 @@ def facts_of_job(
         timeout=min(job.timeout, runner.maximum_timeout) if runner.maximum_timeout else job.timeout,
         depth=settings.default_git_depth,
         separated_caches=settings.separated_caches,
+        allow_fetch=settings.build_git_strategy == "fetch",
         server_url=config.coordinator.external_url,
         registries=tuple(config.registry.for_engine()),
         predefined=predefined_of(pipeline),

@@ -75,6 +75,8 @@ class JobFacts:
     dotenv: tuple[Variable, ...] = ()
     environment: JobEnvironment | None = None
     resource_group: str | None = None
+    # May an earlier checkout be built on?
+    allow_fetch: bool = True
 
 
 def withheld(settings: Iterable[SettingsVariable], protected: bool) -> list[str]:
@@ -106,7 +108,7 @@ def payload(facts: JobFacts) -> api.JobPayload:
     return api.JobPayload(
         id=facts.id,
         token=facts.token,
-        allow_git_fetch=True,
+        allow_git_fetch=facts.allow_fetch,
         job_info=_job_info(facts),
         git_info=_git(facts, own),
         runner_info=api.RunnerInfo(timeout=facts.timeout),
