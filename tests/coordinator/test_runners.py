@@ -229,3 +229,23 @@ def test_a_token_is_reset_by_those_who_may_change_the_runner(maintainer: User, r
     fresh = maintainer.post(path)
     assert runner.verify().status_code == 403
     assert runner.verify(fresh["token"]).status_code == 200
+
+
+@pytest.mark.parametrize("number", [0, 10**9, 2**63, 10**30])
+def test_numbers_that_no_runner_has_are_not_found(
+    coordinator: Coordinator, project: Project, number: int
+) -> None:
+    root = coordinator.root
+    for method, path in (
+        ("GET", f"runners/{number}"),
+        ("PUT", f"runners/{number}"),
+        ("DELETE", f"runners/{number}"),
+        ("GET", f"runners/{number}/jobs"),
+        ("GET", f"runners/{number}/managers"),
+        ("POST", f"runners/{number}/reset_authentication_token"),
+        ("DELETE", f"projects/{project.id}/runners/{number}"),
+    ):
+        body = {} if method == "PUT" else None
+        assert root.call(method, path, body).status_code == 404, (method, path)
+    answer = root.call("POST", f"projects/{project.id}/runners", {"runner_id": number})
+    assert answer.status_code == 404
