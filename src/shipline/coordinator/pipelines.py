@@ -22,19 +22,20 @@ from shipline.compiler import (
     predefined_variables,
 )
 from shipline.compiler.limits import chosen_limits
+from shipline.coordinator.configuration import configuration_of
 from shipline.coordinator.models import Job, Pipeline, Project
-from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline
+from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline, prepare_jobs
 from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
 from shipline.coordinator.sources import CommitSources
 from shipline.model.definition import JobDefinition
+from shipline.model.environment import scoped_values
 from shipline.model.status import PipelineStatus
 from shipline.sources.budget import Budget
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-CONFIG_PATH = ".gitlab-ci.yml"
 SKIP_MARKS = ("[ci skip]", "[skip ci]")
 
 
@@ -91,15 +92,15 @@ def push_facts(
             raise RuleError("rules:changes:compare_to is not a valid ref")
         return changed
 
-    protected = update.ref_type == "branch" and project.protects(update.ref)
+    protected = project.protects_ref(update.ref, update.ref_type)
+    settings = settings_variables(project)
     push = PushFacts(
         ref=update.ref,
         ref_type=update.ref_type,
         source=source,
         protected=protected,
-        settings=tuple(
-            found.variable for found in settings_variables(project) if protected or not found.protected
-        ),
+        settings=scoped_values(settings, None, protected=protected),
+        set_for=lambda environment: scoped_values(settings, environment, protected=protected),
         changed_paths=repositories.changed(project.pk, update.before, update.after),
         tracked_paths=lambda: repositories.tracked(project.pk, update.after),
         project_path=project.path_with_namespace,
@@ -128,14 +129,13 @@ def project_facts(project: Project) -> ProjectFacts:
 
 
 def _compile(project: Project, sha: str, push: PushFacts, user: User | None) -> Compiled:
-    repositories = services().repositories
-    text = repositories.file(project.pk, sha, CONFIG_PATH)
+    path, text = configuration_of(project, sha)
     if text is None:
-        missing = Problem("The file is not there: no jobs are defined for this commit", CONFIG_PATH)
+        missing = Problem("The file is not there: no jobs are defined for this commit", path)
         return Compiled(errors=(missing,))
     limits = chosen_limits(services().config.limits)
     sources = CommitSources(project, sha, user, Budget(limits.include_seconds))
-    return compile_pipeline(CONFIG_PATH, text, push, sources, limits)
+    return compile_pipeline(path, text, push, sources, limits)
 
 
 def _store(
@@ -170,6 +170,7 @@ def _store(
     if definition:
         order = {stage: position for position, stage in enumerate(definition.stages)}
         Job.objects.bulk_create(_row(project, pipeline, job, order[job.stage]) for job in definition.jobs)
+        prepare_jobs(pipeline, definition.jobs)
     return pipeline
 
 

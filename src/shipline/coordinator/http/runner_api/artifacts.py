@@ -18,6 +18,7 @@ from shipline.coordinator.http.throttling import limit_token
 from shipline.coordinator.models import Job, JobArtifact
 from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.coordinator.services import in_database, services
+from shipline.coordinator.stored import stored_at
 
 
 @answers
@@ -98,7 +99,7 @@ def _store(job: Job, upload: TemporaryUploadedFile, kind: tuple[str, str], expir
 
 async def _download(request: HttpRequest, job_id: int) -> HttpResponseBase:
     artifact = await in_database(_archive, job_id, job_token(request))
-    path = stored.stored_at(artifact)
+    path = stored_at(artifact)
     answer = await in_database(send_file, path, "application/zip", artifact.filename)
     if answer is None:
         raise Refusal(404, "404 Not Found")
