@@ -21,7 +21,7 @@ from shipline.coordinator.groups import (
 )
 from shipline.coordinator.models import Group, Job, Membership, Pipeline, Project
 from shipline.coordinator.services import services
-from shipline.coordinator.traces import trace_path
+from shipline.coordinator.stored import trace_path
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from shipline.errors import RemoteError
 from shipline.protocols import runner_api as api
-from shipline.protocols.runner_registration import RunnerCall, RunnerToken
+from shipline.protocols.runner_registration import RegisterRequest, RunnerCall, RunnerToken
 from shipline.runner.coordinator_client import info
 from shipline.runner.http import JSON, Api, Observe
 from shipline.runner.tls import NO_TLS, Tls
@@ -50,7 +50,7 @@ class RegistrationClient:
     ) -> None:
         await self._api.__aexit__(kind, error, trace)
 
-    async def register(self, request: api.RegisterRequest, executor: str) -> RunnerToken:
+    async def register(self, request: RegisterRequest, executor: str) -> RunnerToken:
         """A new runner by a registration token. What is not set in the request is left to the coordinator."""
         body = request.model_copy(update={"info": info(executor)})
         answer = await self._api.call(

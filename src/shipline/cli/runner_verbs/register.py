@@ -20,8 +20,7 @@ from shipline.cli.runner_verbs.register_options import (
     entry_values,
 )
 from shipline.errors import UsageError
-from shipline.protocols.runner_api import RegisterRequest
-from shipline.protocols.runner_registration import RunnerToken, is_authentication_token
+from shipline.protocols.runner_registration import RegisterRequest, RunnerToken, is_authentication_token
 from shipline.runner.config.sections import EXECUTORS, DockerSection, RunnerSection
 from shipline.runner.config_file import parse
 
