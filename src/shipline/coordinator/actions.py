@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from shipline.coordinator.deployments import why_outdated
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.progress import (
     RefusedChange,
@@ -11,7 +12,7 @@ from shipline.coordinator.progress import (
     change_status,
     lock,
     new_attempt,
-    refuse_what_cannot_run,
+    start,
     tell,
 )
 from shipline.model.status import FINISHED, JobStatus
@@ -48,6 +49,10 @@ def retry_job(job: Job) -> Job:
         job = lock(job)
         if job.retried or JobStatus(job.status) not in FINISHED - {JobStatus.SKIPPED}:
             raise RefusedChange(f"Job {job.pk} is {job.status}; it cannot be retried.")
+        if not job.project.ci_forward_deployment_rollback_allowed and (why := why_outdated(job)):
+            raise RefusedChange(
+                f"Job {job.pk} cannot be retried: {why}, and this project allows no rollback."
+            )
         fresh = new_attempt(job)
         for skipped in Job.objects.filter(pipeline=job.pipeline, retried=False, status=JobStatus.SKIPPED):
             change_status(skipped, JobStatus.CREATED, f"{job.name} is retried", finished_at=None)
@@ -70,7 +75,6 @@ def play_job(job: Job) -> None:
         job = lock(job)
         if job.status != JobStatus.MANUAL:
             raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
-        change_status(job, JobStatus.PENDING, "somebody started it")
-        refuse_what_cannot_run(job)
+        start(job, "somebody started it")
         advance_pipeline(job.pipeline_id)
         tell("queue", f"job:{job.pk}")

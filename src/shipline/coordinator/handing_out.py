@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from shipline.coordinator.artifacts import read_dotenv
 from shipline.coordinator.cache_keys import key_files_of
+from shipline.coordinator.dependencies import sources_of
 from shipline.coordinator.job_payload import JobFacts
-from shipline.coordinator.models import Job, JobArtifact, Runner
+from shipline.coordinator.job_values import job_environment
+from shipline.coordinator.models import Job, Runner
 from shipline.coordinator.models.ci_settings import ci_settings_of
 from shipline.coordinator.progress import predefined_of
 from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import read_dotenv
 from shipline.model.definition import JobDefinition
 from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api
@@ -65,6 +67,8 @@ def facts_of_job(
         queue_depth=queue_depth,
         running_on_instance_runners=_running(job) if runner.runner_type == "instance_type" else None,
         cache_files=key_files_of(project.pk, pipeline.sha, definition.cache),
+        environment=job_environment(job, definition),
+        resource_group=job.resource_group.key if job.resource_group is not None else None,
         dependencies=tuple(
             api.JobDependency(
                 id=artifact.job_id,
@@ -87,20 +91,3 @@ def facts_of_job(
 def _running(job: Job) -> int:
     rows = Job.objects.filter(project=job.project_id, status=JobStatus.RUNNING)
     return rows.filter(runner__runner_type="instance_type").exclude(pk=job.pk).count()
-
-
-def sources_of(job: Job, definition: JobDefinition) -> list[JobArtifact]:
-    """Artifacts that this job gets: of its needs, of its dependencies, or of all earlier stages."""
-    found = (
-        JobArtifact.objects.select_related("job")
-        .filter(job__pipeline=job.pipeline_id, job__retried=False)
-        .exclude(job=job.pk)
-        .order_by("job_id")
-    )
-    if definition.dependencies is not None:
-        found = found.filter(job__name__in=definition.dependencies)
-    elif definition.needs is not None:
-        found = found.filter(job__name__in=[need.job for need in definition.needs if need.artifacts])
-    else:
-        found = found.filter(job__stage_index__lt=job.stage_index)
-    return list(found)

@@ -24,11 +24,12 @@ from shipline.compiler import (
 from shipline.compiler.limits import chosen_limits
 from shipline.coordinator.configuration import configuration_of
 from shipline.coordinator.models import Job, Pipeline, Project
-from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline
+from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline, prepare_jobs
 from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
 from shipline.coordinator.sources import CommitSources
 from shipline.model.definition import JobDefinition
+from shipline.model.environment import scoped_values
 from shipline.model.status import PipelineStatus
 from shipline.sources.budget import Budget
 
@@ -92,14 +93,14 @@ def push_facts(
         return changed
 
     protected = project.protects_ref(update.ref, update.ref_type)
+    settings = settings_variables(project)
     push = PushFacts(
         ref=update.ref,
         ref_type=update.ref_type,
         source=source,
         protected=protected,
-        settings=tuple(
-            found.variable for found in settings_variables(project) if protected or not found.protected
-        ),
+        settings=scoped_values(settings, None, protected=protected),
+        set_for=lambda environment: scoped_values(settings, environment, protected=protected),
         changed_paths=repositories.changed(project.pk, update.before, update.after),
         tracked_paths=lambda: repositories.tracked(project.pk, update.after),
         project_path=project.path_with_namespace,
@@ -169,6 +170,7 @@ def _store(
     if definition:
         order = {stage: position for position, stage in enumerate(definition.stages)}
         Job.objects.bulk_create(_row(project, pipeline, job, order[job.stage]) for job in definition.jobs)
+        prepare_jobs(pipeline, definition.jobs)
     return pipeline
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
-from shipline.coordinator import access, protections
+from shipline.coordinator import access, environments, protections
 from shipline.coordinator.models import Project
 from shipline.coordinator.pipelines import Created, RefUpdate, create_pipeline
 from shipline.coordinator.repositories import ZERO
@@ -100,6 +100,10 @@ def received(project_id: int, user_id: int, updates: Sequence[Update], options: 
     if any(u.old == ZERO and u.ref() == ("branch", project.default_branch) for u in wanted):
         # Before its first pipeline, which is one of a protected branch then.
         protections.protect_default_branch(project)
+    for update in updates:
+        kind, name = update.ref() or ("", "")
+        if kind == "branch" and update.new == ZERO:
+            environments.stop_for_branch(project, name)
     if "ci.skip" in options:
         return ["", "No pipeline: ci.skip was asked for.", ""]
     if len(wanted) > PIPELINE_LIMIT:

@@ -24,7 +24,7 @@ def groups_of_projects(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("coordinator", "0002_runners"),
+        ("coordinator", "0003_environments"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from shipline.coordinator import protections, runners
 from shipline.coordinator.matching import RunnerFacts
 from shipline.coordinator.models import Job, Pipeline
+from shipline.coordinator.web import environment_facts
 from shipline.coordinator.web.times import took
 from shipline.model.status import FINISHED, JobStatus
 
@@ -183,7 +184,7 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "may_play": acts and status is JobStatus.MANUAL,
         "may_retry": acts and over and status is not JobStatus.SKIPPED and not job.retried,
         "may_cancel": acts and not over and status is not JobStatus.CANCELING,
-    }
+    } | environment_facts.job_facts(job)
 
 
 def _attempts(job: Job) -> list[Job]:

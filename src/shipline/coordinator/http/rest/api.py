@@ -16,6 +16,8 @@ from shipline.coordinator.http.rest import (
     branches,
     ci_lint,
     commits,
+    deployments,
+    environments,
     files,
     groups,
     job_artifacts,
@@ -26,6 +28,7 @@ from shipline.coordinator.http.rest import (
     projects,
     protected_branches,
     protected_tags,
+    resource_groups,
     runners,
     tags,
     users,
@@ -53,6 +56,7 @@ RESOURCES = (
     users, access_tokens, groups, projects, members, variables,
     commits, files, branches, tags, protected_branches, protected_tags,
     ci_lint, pipelines, job_artifacts, jobs, runners, project_runners,
+    environments, deployments, resource_groups,
 )  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

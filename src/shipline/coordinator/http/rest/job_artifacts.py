@@ -9,13 +9,14 @@ from ninja import Router
 from ninja.errors import HttpError
 
 from shipline.coordinator.access import Ability
-from shipline.coordinator.artifacts import delete_artifacts, may_download, stored_at
+from shipline.coordinator.artifacts import delete_artifacts, may_download
 from shipline.coordinator.http import streams
 from shipline.coordinator.http.files import send_file
 from shipline.coordinator.http.rest.callers import caller
 from shipline.coordinator.http.rest.jobs import find_job, job_json
 from shipline.coordinator.http.rest.lookup import find_project, me
 from shipline.coordinator.models import Job, JobArtifact, Project
+from shipline.coordinator.stored import stored_at
 
 router = Router()
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from shipline.coordinator import actions, erasing, protections, traces
 from shipline.coordinator.access import Ability
 from shipline.coordinator.http import streams
+from shipline.coordinator.http.rest.entities import environment_basic
 from shipline.coordinator.http.rest.lookup import find_project, me, page_of
 from shipline.coordinator.http.rest.pipelines import find_pipeline
 from shipline.coordinator.http.rest.users import user_json
@@ -63,6 +64,9 @@ def job_json(job: Job) -> dict[str, Any]:
         "project": {"ci_job_token_scope_enabled": True},
         "archived": False,
         "artifacts_file": _archive_json(job),
+        "environment": _environment(job),
+        # What to ask somebody before the job is played.
+        "manual_confirmation": job.definition.get("manual_confirmation"),
         "pipeline": {
             "id": pipeline.pk,
             "iid": pipeline.iid,
@@ -92,8 +96,16 @@ def _archive_json(job: Job) -> dict[str, Any] | None:
     return {"filename": found.filename, "size": found.size} if found is not None else None
 
 
+def _environment(job: Job) -> dict[str, Any] | None:
+    found = job.environment
+    if found is None:
+        return None
+    action = (job.definition.get("environment") or {}).get("action")
+    return environment_basic(found) | {"state": found.state, "tier": found.tier, "action": action}
+
+
 def _jobs(**filters: Any) -> Any:
-    related = Job.objects.select_related("pipeline", "pipeline__user", "project", "runner")
+    related = Job.objects.select_related("pipeline", "pipeline__user", "project", "runner", "environment")
     return related.prefetch_related("artifacts").filter(**filters)
 
 
@@ -156,6 +168,7 @@ def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpRespons
     job = find_job(request, project_id, job_id, Ability.READ_JOB_LOG)
     if not traces.may_read(me(request), job):
         raise HttpError(403, "403 Forbidden - the job ran with CI_DEBUG_TRACE: its log is for developers")
+    services().events.look_at(f"job:{job.pk}")
     lines, path = traces.notice_lines(job), traces.trace_path(job.pk)
     return streams.text_and_file(request, lines, path, job.trace_size, "text/plain; charset=utf-8")
 

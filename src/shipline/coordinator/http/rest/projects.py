@@ -57,12 +57,17 @@ class ProjectSettings(Schema):
     build_git_strategy: Literal["fetch", "clone"] | None = None
     ci_separated_caches: bool | None = None
     keep_latest_artifact: bool | None = None
+    ci_forward_deployment_enabled: bool | None = None
+    ci_forward_deployment_rollback_allowed: bool | None = None
     public_jobs: bool | None = None
     public_builds: bool | None = None
 
     def values(self) -> dict[str, Any]:
         """Fields of the project's row; `public_builds` is the older name of `public_jobs`."""
-        names = ("description", "ci_config_path", "build_timeout", "public_builds", "public_jobs")
+        names = (
+            "description", "ci_config_path", "build_timeout", "public_builds", "public_jobs",
+            "ci_forward_deployment_enabled", "ci_forward_deployment_rollback_allowed",
+        )  # fmt: skip
         found = {name: value for name in names if (value := getattr(self, name)) is not None}
         if "public_builds" in found:
             found.setdefault("public_jobs", found.pop("public_builds"))
@@ -160,6 +165,8 @@ def project_json(project: Project) -> dict[str, Any]:
         "ci_default_git_depth": settings.default_git_depth,
         "ci_separated_caches": settings.separated_caches,
         "keep_latest_artifact": settings.keep_latest_artifact,
+        "ci_forward_deployment_enabled": project.ci_forward_deployment_enabled,
+        "ci_forward_deployment_rollback_allowed": project.ci_forward_deployment_rollback_allowed,
     }
 
 
