@@ -11,6 +11,7 @@ from pydantic import Field
 
 from shipline.coordinator import access
 from shipline.coordinator.access import Ability
+from shipline.coordinator.deletion import delete_project
 from shipline.coordinator.groups import namespace_of
 from shipline.coordinator.http.rest.lookup import (
     Invalid,
@@ -26,7 +27,6 @@ from shipline.coordinator.projects import (
     InvalidProject,
     change_project,
     create_project,
-    delete_project,
 )
 from shipline.coordinator.services import services
 
