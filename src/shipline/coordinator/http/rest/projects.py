@@ -61,8 +61,6 @@ class ProjectSettings(Schema):
     ci_forward_deployment_rollback_allowed: bool | None = None
     public_jobs: bool | None = None
     public_builds: bool | None = None
-    ci_forward_deployment_enabled: bool | None = None
-    ci_forward_deployment_rollback_allowed: bool | None = None
 
     def values(self) -> dict[str, Any]:
         """Fields of the project's row; `public_builds` is the older name of `public_jobs`."""
