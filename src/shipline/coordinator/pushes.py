@@ -97,13 +97,13 @@ def received(project_id: int, user_id: int, updates: Sequence[Update], options: 
     user = User.objects.filter(pk=user_id).first()
     lines: list[str] = []
     wanted = [update for update in updates if update.new != ZERO and update.ref()]
+    if any(u.old == ZERO and u.ref() == ("branch", project.default_branch) for u in wanted):
+        # Before its first pipeline, which is one of a protected branch then.
+        protections.protect_default_branch(project)
     for update in updates:
         kind, name = update.ref() or ("", "")
         if kind == "branch" and update.new == ZERO:
             environments.stop_for_branch(project, name)
-    if any(u.old == ZERO and u.ref() == ("branch", project.default_branch) for u in wanted):
-        # Before its first pipeline, which is one of a protected branch then.
-        protections.protect_default_branch(project)
     if "ci.skip" in options:
         return ["", "No pipeline: ci.skip was asked for.", ""]
     if len(wanted) > PIPELINE_LIMIT:

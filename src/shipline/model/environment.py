@@ -49,10 +49,13 @@ def is_name(name: str) -> bool:
 
 
 def scoped(settings: Iterable[SettingsVariable], environment: str | None) -> tuple[SettingsVariable, ...]:
-    """Those that a job of this environment gets (None: of no environment), the most specific scope last, so that
-    it wins: `*`, then wildcards from short to long, then the name itself."""
+    """Those that a job of this environment gets (None: of no environment), in the order in which later ones win:
+    the nearer level, and on one level the most specific scope: `*`, then wildcards from short to long, then the
+    name itself."""
     found = [
-        (rank, one) for one in settings if (rank := _rank(one.environment_scope, environment)) is not None
+        ((one.level, *rank), one)
+        for one in settings
+        if (rank := _rank(one.environment_scope, environment)) is not None
     ]
     return tuple(one for _, one in sorted(found, key=lambda pair: pair[0]))
 

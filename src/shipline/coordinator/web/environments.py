@@ -37,7 +37,7 @@ def show(request: HttpRequest, project: str, environment_id: int) -> HttpRespons
 @require_POST
 def stop(request: HttpRequest, project: str, environment_id: int) -> HttpResponseBase:
     found = _find(request, project, environment_id)
-    if found is None or access.level(request.user, found.project) < access.PUSH:
+    if found is None or not access.may(request.user, found.project, access.Ability.PLAY_JOB):
         raise Http404
     environments.stop(found)
     return HttpResponseRedirect(f"/{found.project.path_with_namespace}/-/environments")

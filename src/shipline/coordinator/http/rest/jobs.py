@@ -59,15 +59,15 @@ def job_json(job: Job) -> dict[str, Any]:
         "artifacts_expire_at": next(
             (one.expire_at for one in job.artifacts.all() if one.file_type == "archive"), None
         ),
-        "environment": _environment(job),
-        # What to ask somebody before the job is played.
-        "manual_confirmation": job.definition.get("manual_confirmation"),
         "tag_list": job.definition.get("tags", []),
         "user": user_json(pipeline.user) if pipeline.user else None,
         "commit": {"id": pipeline.sha, "short_id": pipeline.sha[:8], "title": pipeline.title},
         "project": {"ci_job_token_scope_enabled": True},
         "archived": False,
         "artifacts_file": _archive_json(job),
+        "environment": _environment(job),
+        # What to ask somebody before the job is played.
+        "manual_confirmation": job.definition.get("manual_confirmation"),
         "pipeline": {
             "id": pipeline.pk,
             "iid": pipeline.iid,

@@ -12,10 +12,10 @@ from pydantic import Field
 from shipline.coordinator import access, actions, protections
 from shipline.coordinator.access import Ability
 from shipline.coordinator.coverage import pipeline_coverage
+from shipline.coordinator.deletion import delete_pipeline
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.models import Pipeline
 from shipline.coordinator.pipelines import RefUpdate, create_pipeline
-from shipline.coordinator.projects import delete_pipeline
 from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
 
