@@ -18,16 +18,13 @@ from shipline.coordinator.models import Deployment, Environment, Job, Project
 from shipline.coordinator.progress import RefusedChange
 from shipline.errors import ShiplineError
 from shipline.model.definition import When
-from shipline.model.environment import EnvironmentState, Tier, guess_tier, is_name
+from shipline.model.environment import NAME_WORDS, EnvironmentState, Tier, guess_tier, is_name
 from shipline.model.status import FINISHED, JobStatus
 from shipline.pipeline.deployments import FINISHED_DEPLOYMENT
 
 # GitLab lets somebody try again when a stop job has not succeeded for this long.
 LONG_STOPPING = timedelta(weeks=1)
-_NAME_WORDS = (
-    "can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or "
-    "end with '/'"
-)
+_AVAILABLE = EnvironmentState.AVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +35,6 @@ class InvalidField(Exception):
     words: str
 
 
-_AVAILABLE = EnvironmentState.AVAILABLE
-
-
 class NotStopped(ShiplineError):
     code = "environment_not_stopped"
 
@@ -48,7 +42,7 @@ class NotStopped(ShiplineError):
 def create(project: Project, name: str, **fields: Any) -> Environment:
     """Raises InvalidField. `fields` are external_url, tier and description."""
     if not is_name(name):
-        raise InvalidField("name", _NAME_WORDS)
+        raise InvalidField("name", NAME_WORDS)
     with transaction.atomic():
         Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         if Environment.objects.filter(project=project, name=name).exists():
@@ -124,7 +118,8 @@ def _start(job: Job) -> None:
 
 def stop_for_branch(project: Project, branch: str) -> None:
     """A branch is gone: so shall be what was deployed from it last."""
-    for environment in Environment.objects.filter(project=project, state=_AVAILABLE):
+    candidates = Environment.objects.filter(project=project, state=_AVAILABLE, deployments__ref=branch)
+    for environment in candidates.distinct():
         last = last_deployment(environment)
         if last is not None and last.ref == branch and not last.tag:
             stop(environment)

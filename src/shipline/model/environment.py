@@ -10,7 +10,11 @@ from shipline.model.variable import SettingsVariable, Variable
 
 EVERY_ENVIRONMENT = "*"
 NAME_LIMIT = 255
-NAME = re.compile(r"[a-zA-Z0-9_\\${}. -](?:[a-zA-Z0-9_/\\${}. -]*[a-zA-Z0-9_\\${}. -])?", re.ASCII)
+NAME = re.compile(r"[a-zA-Z0-9_\\${}. -](?:[a-zA-Z0-9_/\\${}. -]*[a-zA-Z0-9_\\${}. -])?")
+NAME_WORDS = (
+    "can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or "
+    "end with '/'"
+)
 
 
 class Tier(StrEnum):
