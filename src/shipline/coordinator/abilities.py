@@ -22,10 +22,7 @@ _NEEDED: Mapping[str, Callable[[JobDefinition], object]] = {
     "dast_configuration": lambda job: job.dast_configuration,
 }
 _WELCOME: Mapping[str, Callable[[JobDefinition], object]] = {
-    "cache": lambda job: job.cache,
-    "coverage": lambda job: job.coverage,
     "environment:kubernetes": lambda job: job.environment and job.environment.kubernetes,
-    "hooks": lambda job: job.pre_get_sources_script,
     "pages": lambda job: job.pages,
 }
 

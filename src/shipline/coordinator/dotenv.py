@@ -1,4 +1,8 @@
-"""Dotenv reports: variables that a job hands on."""
+"""Dotenv reports: variables that a job leaves to those behind it. Pure, but for the file it is given.
+
+The rules are GitLab's: every line is KEY=VALUE, blanks around both do not count, quotes stay, the last of a name
+wins. A line that is not is an error of the job that made it.
+"""
 
 from __future__ import annotations
 
@@ -7,44 +11,52 @@ import re
 import zlib
 from pathlib import Path
 
-from shipline.coordinator.models import JobArtifact
-from shipline.coordinator.refusal import Refusal
-from shipline.coordinator.services import services
 from shipline.model.variable import Variable
 
-DOTENV_LIMIT = 5 * 1024
-DOTENV_VARIABLES = 150
-_DOTENV = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII)
+BYTES_LIMIT = 5 * 1024
+VARIABLES_LIMIT = 150
+_LINE = re.compile(r"(.*?)=(.*)")
+_KEY = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
 
 
-def check_dotenv(path: Path, file_format: str) -> None:
-    """What is wrong with it is told to the job that made it, not to those that depend on it."""
-    if file_format != "gzip":
-        raise Refusal(400, "400 Bad request - a dotenv artifact's format is gzip")
+class BadDotenv(Exception):
+    """What is wrong with it, in a sentence."""
+
+
+def read(path: Path) -> bytes:
+    """The text of a packed report. Raises BadDotenv, OSError when the file is not there."""
     try:
-        text = _unpack_dotenv(path)
-    except (OSError, EOFError, zlib.error) as error:
-        raise Refusal(400, "400 Bad request - the dotenv artifact is no gzip stream") from error
-    if len(text) > DOTENV_LIMIT:
-        raise Refusal(400, f"400 Bad request - dotenv artifact is larger than {DOTENV_LIMIT} bytes")
-    if len(text.splitlines()) > DOTENV_VARIABLES:
-        raise Refusal(400, f"400 Bad request - dotenv artifact has more than {DOTENV_VARIABLES} variables")
+        with gzip.open(path) as file:
+            # No more of it than tells that it is too large: a small stream may hold a great deal.
+            text = file.read(BYTES_LIMIT + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadDotenv("the dotenv artifact is no gzip stream") from error
+    if len(text) > BYTES_LIMIT:
+        raise BadDotenv(f"Dotenv Artifact Too Big. Maximum Allowable Size: {BYTES_LIMIT}")
+    return text
 
 
-def read_dotenv(artifact: JobArtifact) -> list[Variable]:
-    """The variables of a dotenv report."""
-    text = _unpack_dotenv(services().data.coordinator / "artifacts" / artifact.file)
-    found = []
-    for line in text.decode(errors="replace").splitlines():
-        if match := _DOTENV.fullmatch(line.strip()):
-            value = match[2].strip()
-            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-                value = value[1:-1]
-            found.append(Variable(match[1], value, raw=True))
-    return found
+def parse(text: bytes) -> tuple[Variable, ...]:
+    """Raises BadDotenv."""
+    found: dict[str, Variable] = {}
+    for number, line in enumerate(_decoded(text).split("\n"), 1):
+        if not line and number > text.count(b"\n"):
+            # Behind the last end of a line there is none.
+            continue
+        match = _LINE.fullmatch(line.rstrip("\r"))
+        if match is None:
+            raise BadDotenv(f"Invalid Format: line {number} is not KEY=VALUE")
+        key, value = match[1].strip(), match[2].strip()
+        if not _KEY.fullmatch(key):
+            raise BadDotenv(f"Invalid Format: line {number}: the name may hold letters, digits and _ only")
+        found[key] = Variable(key, value)
+    if len(found) > VARIABLES_LIMIT:
+        raise BadDotenv(f"Dotenv files cannot have more than {VARIABLES_LIMIT} variables")
+    return tuple(found.values())
 
 
-def _unpack_dotenv(path: Path) -> bytes:
-    """No more of it than tells that it is too large: a small stream may hold a great deal."""
-    with gzip.open(path) as file:
-        return file.read(DOTENV_LIMIT + 1)
+def _decoded(text: bytes) -> str:
+    """PowerShell writes UTF-16, and marks at the beginning."""
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return text.decode("utf-16", errors="replace")
+    return text.decode("utf-8-sig", errors="replace")

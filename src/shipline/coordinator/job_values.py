@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shipline.compiler.visible import job_variables
+from shipline.coordinator import dotenv
 from shipline.coordinator.definitions import predefined_of
 from shipline.coordinator.dependencies import sources_of
-from shipline.coordinator.dotenv import read_dotenv
 from shipline.coordinator.environment_variables import JobEnvironment, environment_variables
-from shipline.coordinator.models import Job
+from shipline.coordinator.models import Job, JobArtifact
 from shipline.coordinator.projects import settings_variables
+from shipline.coordinator.services import services
 from shipline.model.definition import JobDefinition
 from shipline.model.environment import scoped_values
 from shipline.model.expansion import expand, expand_all
@@ -36,10 +37,18 @@ def values_after(job: Job, definition: JobDefinition) -> dict[str, str]:
     """What is known when the job has ended: what others handed on to it, and what it has reported itself."""
     handed_on = [one for one in sources_of(job, definition) if one.file_type == "dotenv"]
     own = job.artifacts.filter(file_type="dotenv")
-    inherited = [variable for artifact in handed_on for variable in read_dotenv(artifact)]
-    reported = [variable for artifact in own for variable in read_dotenv(artifact)]
+    inherited = [variable for artifact in handed_on for variable in _reported(artifact)]
+    reported = [variable for artifact in own for variable in _reported(artifact)]
     environment = environment_variables(job_environment(job, definition))
     return _expanded((*_known(job, definition, inherited), *reported, *environment))
+
+
+def _reported(artifact: JobArtifact) -> tuple[Variable, ...]:
+    """Nothing when it cannot be read any more: the job is over, and nobody is helped by failing now."""
+    try:
+        return dotenv.parse(dotenv.read(services().data.coordinator / "artifacts" / artifact.file))
+    except (OSError, dotenv.BadDotenv):
+        return ()
 
 
 def _known(job: Job, definition: JobDefinition, handed_on: Iterable[Variable]) -> tuple[Variable, ...]:

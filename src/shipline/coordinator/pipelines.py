@@ -21,6 +21,7 @@ from shipline.compiler import (
     compile_pipeline,
     predefined_variables,
 )
+from shipline.compiler.limits import chosen_limits
 from shipline.coordinator.models import Job, Pipeline, Project
 from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline, prepare_jobs
 from shipline.coordinator.projects import settings_variables
@@ -29,6 +30,7 @@ from shipline.coordinator.sources import CommitSources
 from shipline.model.definition import JobDefinition
 from shipline.model.environment import scoped_values
 from shipline.model.status import PipelineStatus
+from shipline.sources.budget import Budget
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -132,7 +134,9 @@ def _compile(project: Project, sha: str, push: PushFacts, user: User | None) -> 
     if text is None:
         missing = Problem("The file is not there: no jobs are defined for this commit", CONFIG_PATH)
         return Compiled(errors=(missing,))
-    return compile_pipeline(CONFIG_PATH, text, push, CommitSources(project, sha, user))
+    limits = chosen_limits(services().config.limits)
+    sources = CommitSources(project, sha, user, Budget(limits.include_seconds))
+    return compile_pipeline(CONFIG_PATH, text, push, sources, limits)
 
 
 def _store(

@@ -84,7 +84,7 @@ def lock(job: Job) -> Job:
     """The job as it is now; nobody else changes it until the transaction ends. Whoever changes a status looks
     at the job through this first: what a request has read before may be over."""
     rows = Job.objects.select_for_update(of=("self",)).select_related(
-        "project", "pipeline", "runner", "environment", "resource_group"
+        "project", "pipeline", "runner", "runner_manager", "environment", "resource_group"
     )
     return rows.get(pk=job.pk)
 
@@ -185,7 +185,8 @@ def new_attempt(job: Job) -> Job:
         stage=job.stage,
         stage_index=job.stage_index,
         definition=job.definition,
-        allow_failure=job.allow_failure,
+        # As it was written: an exit code may have allowed this one attempt to fail.
+        allow_failure=definition_of(job).allow_failure,
         timeout=job.timeout,
         attempt=job.attempt + 1,
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shipline.compiler.components import files_of, is_release_range, newest_release
+from shipline.compiler.limits import DEFAULT_LIMITS
 from shipline.compiler.sources import (
     Component,
     SourceError,
@@ -16,6 +17,7 @@ from shipline.compiler.sources import (
 from shipline.coordinator.access import may_read
 from shipline.coordinator.models import Project
 from shipline.coordinator.services import services
+from shipline.sources.budget import Budget
 from shipline.sources.remote import Fetcher, FetchError
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class CommitSources:
     of: Project
     sha: str
     user: User | None
+    budget: Budget = field(default_factory=lambda: Budget(DEFAULT_LIMITS.include_seconds))
 
     def local(self, path: str) -> bytes | None:
         return services().repositories.file(self.of.pk, self.sha, path)
@@ -43,12 +46,12 @@ class CommitSources:
         sha = services().repositories.resolve(found.pk, ref or "HEAD")
         if sha is None:
             raise reference_not_found(project, ref or "HEAD")
-        return CommitSources(found, sha, self.user)
+        return CommitSources(found, sha, self.user, self.budget)
 
     def remote(self, url: str) -> bytes:
         """Over https, from public addresses alone: whoever may push must not reach this machine's network."""
         try:
-            return Fetcher().fetch(url)
+            return Fetcher(budget=self.budget).fetch(url)
         except FetchError as error:
             raise SourceError(str(error)) from error
 
@@ -70,7 +73,7 @@ class CommitSources:
         for file in files_of(name):
             content = repositories.file(found.pk, sha, file)
             if content is not None:
-                inside = CommitSources(found, sha, self.user)
+                inside = CommitSources(found, sha, self.user, self.budget)
                 return Component(content, file, inside, name, sha, release, version)
         raise component_not_found(address)
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("coordinator", "0001_initial"),
+        ("coordinator", "0002_runners"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
