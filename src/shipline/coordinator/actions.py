@@ -73,12 +73,12 @@ def retry_pipeline(pipeline: Pipeline) -> None:
                 retry_job(job)
 
 
-def play_job(job: Job) -> None:
+def play_job(job: Job, reason: str = "somebody started it") -> None:
     """Start a manual job."""
     with transaction.atomic():
         job = lock(job)
         if job.status != JobStatus.MANUAL:
             raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
-        start(job, "somebody started it")
+        start(job, reason)
         advance_pipeline(job.pipeline_id)
         tell("queue", f"job:{job.pk}")
