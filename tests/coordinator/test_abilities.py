@@ -34,12 +34,12 @@ def test_a_job_that_only_does_without_something_runs_and_its_log_says_so(
     project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:
     work_tree.ship(
-        "pages:\n  script: make\n  pages: {publish: site}\n"
+        "build:\n  script: make\n"
         "  environment: {name: production, kubernetes: {namespace: shop, agent: here}}\n"
     )
     job = runner.take()
     job.succeed()
-    assert "Without effect here yet: environment:kubernetes, pages" in project.trace(job.id)
+    assert "Without effect here yet: environment:kubernetes" in project.trace(job.id)
 
 
 def test_instances_of_a_parallel_job_know_which_they_are(

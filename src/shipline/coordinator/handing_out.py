@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from shipline.coordinator.artifacts import read_dotenv
 from shipline.coordinator.cache_keys import key_files_of
 from shipline.coordinator.dependencies import sources_of
 from shipline.coordinator.job_payload import JobFacts
@@ -14,6 +13,7 @@ from shipline.coordinator.models.ci_settings import ci_settings_of
 from shipline.coordinator.progress import predefined_of
 from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import read_dotenv
 from shipline.model.definition import JobDefinition
 from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api
@@ -49,6 +49,7 @@ def facts_of_job(
         timeout=min(job.timeout, runner.maximum_timeout) if runner.maximum_timeout else job.timeout,
         depth=settings.default_git_depth,
         separated_caches=settings.separated_caches,
+        allow_fetch=settings.build_git_strategy == "fetch",
         server_url=config.coordinator.external_url,
         registries=tuple(config.registry.for_engine()),
         predefined=predefined_of(pipeline),

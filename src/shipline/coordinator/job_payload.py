@@ -75,6 +75,8 @@ class JobFacts:
     dotenv: tuple[Variable, ...] = ()
     environment: JobEnvironment | None = None
     resource_group: str | None = None
+    # May an earlier checkout be built on?
+    allow_fetch: bool = True
 
 
 def withheld(settings: Iterable[SettingsVariable], protected: bool) -> list[str]:
@@ -106,7 +108,7 @@ def payload(facts: JobFacts) -> api.JobPayload:
     return api.JobPayload(
         id=facts.id,
         token=facts.token,
-        allow_git_fetch=True,
+        allow_git_fetch=facts.allow_fetch,
         job_info=_job_info(facts),
         git_info=_git(facts, own),
         runner_info=api.RunnerInfo(timeout=facts.timeout),
@@ -238,8 +240,8 @@ def _git(facts: JobFacts, own: Iterable[Variable]) -> api.GitInfo:
 
 
 def _depth(facts: JobFacts, own: Iterable[Variable]) -> int:
-    """GIT_DEPTH of the job, else the project's setting. As Ruby reads numbers: digits at the beginning count,
-    without any it is 0."""
+    """GIT_DEPTH of the job, which gitlab-runner leaves to the server, else the project's setting. As Ruby reads
+    numbers: digits at the beginning count, without any it is 0, and that is everything."""
     written = next((one.value for one in own if one.key == "GIT_DEPTH"), None)
     if written is None:
         return facts.depth

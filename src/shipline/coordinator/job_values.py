@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shipline.compiler.visible import job_variables
-from shipline.coordinator import dotenv
 from shipline.coordinator.definitions import predefined_of
 from shipline.coordinator.dependencies import sources_of
 from shipline.coordinator.environment_variables import JobEnvironment, environment_variables
 from shipline.coordinator.models import Job, JobArtifact
 from shipline.coordinator.projects import settings_variables
-from shipline.coordinator.services import services
+from shipline.coordinator.stored import Unreadable, read_dotenv
 from shipline.model.definition import JobDefinition
 from shipline.model.environment import scoped_values
 from shipline.model.expansion import expand, expand_all
@@ -46,8 +45,8 @@ def values_after(job: Job, definition: JobDefinition) -> dict[str, str]:
 def _reported(artifact: JobArtifact) -> tuple[Variable, ...]:
     """Nothing when it cannot be read any more: the job is over, and nobody is helped by failing now."""
     try:
-        return dotenv.parse(dotenv.read(services().data.coordinator / "artifacts" / artifact.file))
-    except (OSError, dotenv.BadDotenv):
+        return read_dotenv(artifact)
+    except (OSError, Unreadable):
         return ()
 
 

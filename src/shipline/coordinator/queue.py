@@ -12,7 +12,6 @@ from django.db.models import Count
 from django.utils import timezone
 
 from shipline.coordinator import matching, tokens
-from shipline.coordinator.artifacts import Unreadable
 from shipline.coordinator.deployments import why_outdated
 from shipline.coordinator.features import unsupported
 from shipline.coordinator.handing_out import facts_of_job
@@ -22,6 +21,7 @@ from shipline.coordinator.matching import Waiting
 from shipline.coordinator.models import Job, Runner, RunnerManager
 from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, tell
 from shipline.coordinator.runners import Caller, facts_of
+from shipline.coordinator.stored import Unreadable
 from shipline.model.definition import JobDefinition
 from shipline.model.status import JobStatus
 from shipline.pipeline.deployments import OUTDATED

@@ -35,8 +35,8 @@ class Sweeper:
 
     def sweep(self) -> None:
         """Fail jobs whose runner is silent, that run too long or that nobody takes; give back those that were
-        not begun; start delayed ones that are due; hand over resources; stop environments whose
-        time is over; delete artifacts that have expired."""
+        not begun; start delayed ones that are due; hand over resources; stop environments whose time is over;
+        delete artifacts that have expired."""
         now, steady = timezone.now(), time.monotonic()
         runners = services().config.runners
         limits = sweep_plan.Limits(float(runners.silence_seconds), float(runners.acknowledge_seconds))

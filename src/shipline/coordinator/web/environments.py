@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_POST
 
-from shipline.coordinator import environments
+from shipline.coordinator import access, environments
 from shipline.coordinator.models import Environment
-from shipline.coordinator.web import environment_facts, facts, views
+from shipline.coordinator.web import environment_facts, views
 from shipline.coordinator.web.pages import missing, page
 
 
@@ -45,7 +45,7 @@ def show(request: HttpRequest, project: str, environment_id: int) -> HttpRespons
 @require_POST
 def stop(request: HttpRequest, project: str, environment_id: int) -> HttpResponseBase:
     found = _find(request, project, environment_id)
-    if found is None or not facts.may_act(request.user, found.project):
+    if found is None or access.level(request.user, found.project) < access.PUSH:
         raise Http404
     environments.stop(found)
     return HttpResponseRedirect(f"/{found.project.path_with_namespace}/-/environments")

@@ -24,6 +24,7 @@ from shipline.coordinator.http import throttling
 from shipline.coordinator.http.files import send_file
 from shipline.coordinator.models import Job, JobArtifact, Pipeline, Project
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import stored_at
 from shipline.coordinator.web import facts
 from shipline.coordinator.web.pages import POLICY
 from shipline.coordinator.web.pages import missing as _missing
@@ -203,4 +204,4 @@ def artifacts(request: HttpRequest, project: str, job_id: int) -> HttpResponseBa
     archive = JobArtifact.objects.filter(job=found, file_type="archive").first()
     if archive is None or not stored.may_download(request.user, archive):
         return _missing(request)
-    return send_file(stored.stored_at(archive), "application/zip", archive.filename) or _missing(request)
+    return send_file(stored_at(archive), "application/zip", archive.filename) or _missing(request)

@@ -16,8 +16,9 @@ from shipline.coordinator.http.files import send_file
 from shipline.coordinator.http.runner_api.calls import answers, job_token, message, only, with_status
 from shipline.coordinator.http.throttling import limit_token
 from shipline.coordinator.models import Job, JobArtifact
-from shipline.coordinator.refusal import Refusal
+from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.coordinator.services import in_database, services
+from shipline.coordinator.stored import stored_at
 
 
 @answers
@@ -98,7 +99,7 @@ def _store(job: Job, upload: TemporaryUploadedFile, kind: tuple[str, str], expir
 
 async def _download(request: HttpRequest, job_id: int) -> HttpResponseBase:
     artifact = await in_database(_archive, job_id, job_token(request))
-    path = stored.stored_at(artifact)
+    path = stored_at(artifact)
     answer = await in_database(send_file, path, "application/zip", artifact.filename)
     if answer is None:
         raise Refusal(404, "404 Not Found")
@@ -113,7 +114,7 @@ def _archive(job_id: int, token: str) -> JobArtifact:
         over = 0 < len(token) <= tokens.LENGTH_LIMIT and Job.objects.filter(token_hash=tokens.digest(token))
         if over:
             raise Refusal(403, "403 Forbidden - Job is not running")
-        raise Refusal(401, "401 Unauthorized")
+        raise NotKnown(401, "401 Unauthorized")
     artifact = JobArtifact.objects.select_related("job").filter(job=job_id, file_type="archive").first()
     if artifact is None or artifact.job.project_id != asking.project_id:
         raise Refusal(404, "404 Not Found")
