@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shipline.model.environment import guess_tier, is_name, scoped, scoped_values
+from shipline.model.environment import guess_tier, is_name, scoped, scoped_values, specificity
 from shipline.model.variable import SettingsVariable, Variable
 
 
@@ -56,17 +56,15 @@ def values(environment: str | None, *found: SettingsVariable) -> list[str]:
     return [setting.variable.value for setting in scoped(found, environment)]
 
 
-def test_the_most_specific_scope_wins() -> None:
-    found = (
-        one("name", "review/app"),
-        one("all", "*"),
-        one("long", "review/a*"),
-        one("short", "review/*"),
-        one("other", "production"),
-    )
-    assert values("review/app", *found) == ["all", "short", "long", "name"]
-    assert values("production", *found) == ["all", "other"]
-    assert values("elsewhere", *found) == ["all"]
+def test_the_closest_scope_is_the_name_itself_then_the_longest_pattern() -> None:
+    scopes = ["review/app", "*", "review/a*", "review/*", "*/a*"]
+    assert sorted(scopes, key=specificity) == ["*", "*/a*", "review/*", "review/a*", "review/app"]
+
+
+def test_variables_keep_the_order_of_their_levels() -> None:
+    found = (one("group's for it", "production"), one("project's for all", "*"), one("other", "qa"))
+    assert values("production", *found) == ["group's for it", "project's for all"]
+    assert values("elsewhere", *found) == ["project's for all"]
 
 
 def test_a_job_without_an_environment_gets_only_what_is_for_all() -> None:

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from shipline.coordinator.models import Group, GroupVariable, InstanceVariable, Project, ProjectVariable
 from shipline.coordinator.models.group import paths_above
 from shipline.coordinator.models.variable import StoredVariable
+from shipline.model.environment import specificity
 from shipline.model.variable import SettingsVariable, Variable
 
 KEY = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
@@ -93,11 +94,6 @@ def settings_variables(project: Project) -> list[SettingsVariable]:
 
 def _by_scope(found: Any) -> list[SettingsVariable]:
     return sorted(found, key=lambda one: specificity(one.environment_scope))
-
-
-def specificity(scope: str) -> tuple[bool, int]:
-    """An exact name says most, then the longer pattern."""
-    return "*" not in scope, len(scope)
 
 
 def settings_variable(row: StoredVariable) -> SettingsVariable:
