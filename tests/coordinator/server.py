@@ -32,7 +32,7 @@ READY_SECONDS = 60.0
 ANSWER_SECONDS = 30.0
 Json = dict[str, Any]
 # GitLab's access levels.
-GUEST, REPORTER, DEVELOPER, MAINTAINER = 10, 20, 30, 40
+GUEST, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 20, 30, 40, 50
 # What a runner of today can do, as far as a server asks for it.
 FEATURES = dict.fromkeys(
     (
@@ -123,6 +123,11 @@ class Coordinator:
             time.sleep(0.02)
         pytest.fail(f"It did not start:\n{self.log[-3000:]}")
 
+    def prepare(self) -> None:
+        """The group of the projects of tests. What a test wants protected it protects itself."""
+        group = {"name": "acme", "path": "acme", "default_branch_protection": 0}
+        self.root.post("groups", group)
+
     def end(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
@@ -159,6 +164,7 @@ def running(folder: Path, settings: Config | None = None, bridge: str = "") -> I
     coordinator = Coordinator(DataFolder(folder), settings or Config(), bridge=bridge)
     try:
         coordinator.start()
+        coordinator.prepare()
         yield coordinator
     finally:
         if coordinator.process is not None and coordinator.process.poll() is None:

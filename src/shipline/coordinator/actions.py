@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.db import transaction
 
 from shipline.coordinator.deployments import why_outdated
@@ -66,15 +68,17 @@ def retry_pipeline(pipeline: Pipeline) -> None:
     with transaction.atomic():
         over = Job.objects.filter(pipeline=pipeline, retried=False)
         for job in over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)):
-            retry_job(job)
+            # One that must not deploy any more is left as it is.
+            with suppress(RefusedChange):
+                retry_job(job)
 
 
-def play_job(job: Job) -> None:
+def play_job(job: Job, reason: str = "somebody started it") -> None:
     """Start a manual job."""
     with transaction.atomic():
         job = lock(job)
         if job.status != JobStatus.MANUAL:
             raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
-        start(job, "somebody started it")
+        start(job, reason)
         advance_pipeline(job.pipeline_id)
         tell("queue", f"job:{job.pk}")

@@ -73,6 +73,8 @@ class JobFacts:
     cache_files: Mapping[int, str] = field(default_factory=dict)
     dependencies: tuple[api.JobDependency, ...] = ()
     dotenv: tuple[Variable, ...] = ()
+    # May an earlier checkout be built on?
+    allow_fetch: bool = True
     environment: JobEnvironment | None = None
     resource_group: str | None = None
 
@@ -106,7 +108,7 @@ def payload(facts: JobFacts) -> api.JobPayload:
     return api.JobPayload(
         id=facts.id,
         token=facts.token,
-        allow_git_fetch=True,
+        allow_git_fetch=facts.allow_fetch,
         job_info=_job_info(facts),
         git_info=_git(facts, own),
         runner_info=api.RunnerInfo(timeout=facts.timeout),

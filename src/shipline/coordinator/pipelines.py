@@ -22,11 +22,12 @@ from shipline.compiler import (
     predefined_variables,
 )
 from shipline.compiler.limits import chosen_limits
+from shipline.coordinator.configuration import configuration_of
 from shipline.coordinator.models import Job, Pipeline, Project
 from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline, prepare_jobs
-from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
 from shipline.coordinator.sources import CommitSources
+from shipline.coordinator.variables import settings_variables
 from shipline.model.definition import JobDefinition
 from shipline.model.environment import scoped_values
 from shipline.model.status import PipelineStatus
@@ -35,7 +36,6 @@ from shipline.sources.budget import Budget
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-CONFIG_PATH = ".gitlab-ci.yml"
 SKIP_MARKS = ("[ci skip]", "[skip ci]")
 
 
@@ -92,7 +92,7 @@ def push_facts(
             raise RuleError("rules:changes:compare_to is not a valid ref")
         return changed
 
-    protected = update.ref_type == "branch" and project.protects(update.ref)
+    protected = project.protects_ref(update.ref, update.ref_type)
     settings = settings_variables(project)
     push = PushFacts(
         ref=update.ref,
@@ -129,14 +129,13 @@ def project_facts(project: Project) -> ProjectFacts:
 
 
 def _compile(project: Project, sha: str, push: PushFacts, user: User | None) -> Compiled:
-    repositories = services().repositories
-    text = repositories.file(project.pk, sha, CONFIG_PATH)
+    path, text = configuration_of(project, sha)
     if text is None:
-        missing = Problem("The file is not there: no jobs are defined for this commit", CONFIG_PATH)
+        missing = Problem("The file is not there: no jobs are defined for this commit", path)
         return Compiled(errors=(missing,))
     limits = chosen_limits(services().config.limits)
     sources = CommitSources(project, sha, user, Budget(limits.include_seconds))
-    return compile_pipeline(CONFIG_PATH, text, push, sources, limits)
+    return compile_pipeline(path, text, push, sources, limits)
 
 
 def _store(

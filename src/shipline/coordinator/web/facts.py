@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from shipline.coordinator import access, runners
+from shipline.coordinator import artifacts, protections, runners
 from shipline.coordinator.matching import RunnerFacts
-from shipline.coordinator.models import Job, Pipeline, Project
+from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.web import environment_facts
 from shipline.coordinator.web.times import took
 from shipline.model.status import FINISHED, JobStatus
@@ -74,9 +74,9 @@ def waiting_runners(found: Iterable[Job]) -> list[RunnerFacts]:
     return runners.all_facts() if any(job.status == "pending" for job in found) else []
 
 
-def may_act(user: User | AnonymousUser, project: Project) -> bool:
-    """Start, retry and cancel: what may push may do so."""
-    return access.level(user, project) >= access.PUSH
+def may_act(user: User | AnonymousUser, pipeline: Pipeline) -> bool:
+    """Start, retry and cancel: who may push to its branch may do so."""
+    return protections.may_run(user, pipeline)
 
 
 def worst(found: Iterable[Job]) -> str:
@@ -131,7 +131,7 @@ def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, 
         "bars": bars(pipeline, found),
         "took": pipeline_took(pipeline),
         "live": live,
-        "may_cancel": live and may_act(user, pipeline.project),
+        "may_cancel": live and may_act(user, pipeline),
     }
 
 
@@ -162,7 +162,7 @@ def bars(pipeline: Pipeline, found: Iterable[Job]) -> list[dict[str, Any]]:
 def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
     """Everything that the page of a job says, but for the log."""
     siblings = current_jobs(job.pipeline)
-    status, acts = JobStatus(job.status), may_act(user, job.project)
+    status, acts = JobStatus(job.status), may_act(user, job.pipeline)
     over = status in FINISHED
     return {
         "title": f"{job.status}: {job.name} · #{job.pipeline_id} · {job.project.name}",
@@ -179,7 +179,9 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "siblings": [(other, look(other)) for other in siblings],
         "attempts": [(other, look(other)) for other in _attempts(job)],
         "newer": next((other for other in siblings if job.retried and other.name == job.name), None),
-        "artifacts": list(job.artifacts.all()),
+        "artifacts": [
+            one for one in job.artifacts.select_related("job__project") if artifacts.may_download(user, one)
+        ],
         "over": over,
         "may_play": acts and status is JobStatus.MANUAL,
         "may_retry": acts and over and status is not JobStatus.SKIPPED and not job.retried,

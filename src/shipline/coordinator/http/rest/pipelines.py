@@ -6,10 +6,13 @@ from typing import Annotated, Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
+from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import access, actions
+from shipline.coordinator import access, actions, protections
+from shipline.coordinator.access import Ability
 from shipline.coordinator.coverage import pipeline_coverage
+from shipline.coordinator.deletion import delete_pipeline
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.models import Pipeline
 from shipline.coordinator.pipelines import RefUpdate, create_pipeline
@@ -61,7 +64,7 @@ def list_pipelines(
     request: HttpRequest, response: HttpResponse, project_id: str, filters: Query[PipelineFilter]
 ) -> list[dict[str, Any]]:
     rows = Pipeline.objects.select_related("project", "user").filter(
-        project=find_project(request, project_id)
+        project=find_project(request, project_id, Ability.READ_PIPELINE)
     )
     for name in ("sha", "ref", "status"):
         if value := getattr(filters, name):
@@ -79,6 +82,8 @@ class NewPipeline(Schema):
 @router.post("/projects/{project_id}/pipeline", response={201: dict[str, Any]})
 def run_pipeline(request: HttpRequest, project_id: str, body: NewPipeline) -> tuple[int, dict[str, Any]]:
     project = find_project(request, project_id, access.PUSH)
+    if not protections.may_run_on(me(request), project, body.ref, "branch"):
+        raise Invalid("base", f"You do not have sufficient permission to run a pipeline on '{body.ref}'.")
     sha = services().repositories.branches(project.pk).get(body.ref)
     if sha is None:
         raise Invalid("base", "Reference not found")
@@ -89,9 +94,9 @@ def run_pipeline(request: HttpRequest, project_id: str, body: NewPipeline) -> tu
 
 
 def find_pipeline(
-    request: HttpRequest, project_id: str, pipeline_id: int, level: int = access.GUEST
+    request: HttpRequest, project_id: str, pipeline_id: int, needed: int | Ability = Ability.READ_PIPELINE
 ) -> Pipeline:
-    project = find_project(request, project_id, level)
+    project = find_project(request, project_id, needed)
     pipeline = (
         Pipeline.objects.select_related("project", "user").filter(project=project, pk=pipeline_id).first()
     )
@@ -108,9 +113,15 @@ def get_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> dic
     return pipeline_json(pipeline) | {"coverage": None if mean is None else f"{mean:.2f}"}
 
 
+def _check_may_run(request: HttpRequest, pipeline: Pipeline) -> None:
+    if not protections.may_run(me(request), pipeline):
+        raise HttpError(403, "403 Forbidden")
+
+
 @router.post("/projects/{project_id}/pipelines/{pipeline_id}/cancel")
 def cancel_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> dict[str, Any]:
     pipeline = find_pipeline(request, project_id, pipeline_id, access.PUSH)
+    _check_may_run(request, pipeline)
     actions.cancel_pipeline(pipeline)
     pipeline.refresh_from_db()
     return pipeline_json(pipeline)
@@ -119,6 +130,14 @@ def cancel_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> 
 @router.post("/projects/{project_id}/pipelines/{pipeline_id}/retry", response={201: dict[str, Any]})
 def retry_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> tuple[int, dict[str, Any]]:
     pipeline = find_pipeline(request, project_id, pipeline_id, access.PUSH)
+    _check_may_run(request, pipeline)
     actions.retry_pipeline(pipeline)
     pipeline.refresh_from_db()
     return 201, pipeline_json(pipeline)
+
+
+@router.delete("/projects/{project_id}/pipelines/{pipeline_id}", response={204: None})
+def remove_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> tuple[int, None]:
+    """With its jobs, logs and artifacts; owners may."""
+    delete_pipeline(find_pipeline(request, project_id, pipeline_id, Ability.DELETE_PIPELINE))
+    return 204, None
