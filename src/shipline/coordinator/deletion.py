@@ -10,7 +10,7 @@ from shipline.coordinator.access_tokens import remove_bots
 from shipline.coordinator.groups import within
 from shipline.coordinator.models import Group, Job, Pipeline, Project
 from shipline.coordinator.services import services
-from shipline.coordinator.traces import trace_path
+from shipline.coordinator.stored import trace_path
 
 
 def delete_project(project: Project) -> None:

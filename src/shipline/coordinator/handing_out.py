@@ -11,9 +11,9 @@ from shipline.coordinator.job_values import job_environment
 from shipline.coordinator.models import Job, Runner
 from shipline.coordinator.models.ci_settings import ci_settings_of
 from shipline.coordinator.progress import predefined_of
-from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
 from shipline.coordinator.stored import read_dotenv
+from shipline.coordinator.variables import settings_variables
 from shipline.model.definition import JobDefinition
 from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api

@@ -9,8 +9,8 @@ from shipline.coordinator.definitions import predefined_of
 from shipline.coordinator.dependencies import sources_of
 from shipline.coordinator.environment_variables import JobEnvironment, environment_variables
 from shipline.coordinator.models import Job
-from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.stored import read_dotenv
+from shipline.coordinator.variables import settings_variables
 from shipline.model.definition import JobDefinition
 from shipline.model.environment import scoped_values
 from shipline.model.expansion import expand, expand_all

@@ -25,9 +25,9 @@ from shipline.compiler.limits import chosen_limits
 from shipline.coordinator.configuration import configuration_of
 from shipline.coordinator.models import Job, Pipeline, Project
 from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline, prepare_jobs
-from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
 from shipline.coordinator.sources import CommitSources
+from shipline.coordinator.variables import settings_variables
 from shipline.model.definition import JobDefinition
 from shipline.model.environment import scoped_values
 from shipline.model.status import PipelineStatus

@@ -18,17 +18,9 @@ from shipline.coordinator.groups import (
 )
 from shipline.coordinator.models import Membership, Project
 from shipline.coordinator.services import services
-from shipline.coordinator.variables import settings_variables
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-__all__ = [
-    "InvalidProject",
-    "change_project",
-    "create_project",
-    "settings_variables",
-]
 
 
 class InvalidProject(InvalidPath):

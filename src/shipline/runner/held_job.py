@@ -15,18 +15,18 @@ import aiodocker
 
 from shipline.errors import EngineUnavailable, RemoteError
 from shipline.protocols.runner_api import JobPayload
-from shipline.runner.acceptance import Verdict, accept, give_back
+from shipline.runner.acceptance import ACCEPTING, Verdict, accept, give_back
 from shipline.runner.config.sections import RunnerSection
 from shipline.runner.coordinator_client import CoordinatorClient
 from shipline.runner.job import JobRun, Result
 from shipline.runner.journal import Entry, Journal
 from shipline.runner.masking import Masker
 from shipline.runner.reporting import Reporter
+from shipline.runner.slots import Slot, Slots
 from shipline.runner.trace import Trace
 from shipline.runner.variables import job_variables
 
 LAST_WORDS_SECONDS = 5.0
-ACCEPTING = "accept_job"
 _log = logging.getLogger(__name__)
 
 
@@ -43,16 +43,19 @@ class WatchedTrace(Trace):
 
 @dataclass
 class HeldJob:
-    """`stopping` tells whether the manager is going down. `changed` is called at each new stage. `since` in
-    seconds since the epoch. `result` is there when it has ended, None for a job that was never ours."""
+    """`stopping` tells whether the manager is going down. `changed` is called at each new stage,
+    `accepted` when the job is ours. `since` in seconds since the epoch. `result` is there when it has ended, None
+    for a job that was never ours. `slots`: the manager's, for all its jobs."""
 
     payload: JobPayload
     section: RunnerSection
-    docker: aiodocker.Docker
+    docker: aiodocker.Docker | None
+    slots: Slots
     client: CoordinatorClient
     journal: Journal
     stopping: Callable[[], bool]
     changed: Callable[[], object]
+    accepted: Callable[[], object]
     since: float = field(default_factory=time.time)
     stage: str = ACCEPTING
     result: Result | None = None
@@ -61,9 +64,14 @@ class HeldJob:
         """To its end, or to that of the manager. Uses the client up. What the coordinator has not heard of stays in
         the journal, for the manager's next life."""
         entry = Entry(self.section.url, self.payload.id, self.payload.token)
-        self.journal.add(entry)
         async with self.client:
-            told = await self._run() if await self._accepted() else True
+            try:
+                self.journal.add(entry)
+            except OSError as error:
+                _log.error("job %s cannot be written down: %s", self.payload.id, error)
+                await self._give_back()
+                return
+            told = await self._numbered() if await self._accepted() else True
         if told:
             self.journal.remove(entry)
 
@@ -71,18 +79,27 @@ class HeldJob:
         try:
             found = await accept(self.client, self.payload)
             if found is Verdict.OURS:
+                self.accepted()
                 return True
             _log.warning("job %s is not ours any more", self.payload.id)
             if found is Verdict.LOST:
                 return False
         except asyncio.CancelledError:
             _log.info("job %s goes back to the coordinator", self.payload.id)
+        await self._give_back()
+        return False
+
+    async def _give_back(self) -> None:
         with contextlib.suppress(RemoteError, TimeoutError):
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await give_back(self.client, self.payload)
-        return False
 
-    async def _run(self) -> bool:
+    async def _numbered(self) -> bool:
+        """With a number among the jobs that run at once, by which it finds what an earlier one left."""
+        with self.slots.held(self.section.token, self.payload.job_info.project_id) as slot:
+            return await self._run(slot)
+
+    async def _run(self, slot: Slot) -> bool:
         """Whether its end was told."""
         payload, section = self.payload, self.section
         masked = [one.value for one in payload.variables if one.masked]
@@ -95,7 +112,7 @@ class HeldJob:
             payload.features.trace_sections,
             watch=self._reached,
         )
-        run = JobRun(payload, section, trace, self.docker, secrets.token_hex(4))
+        run = JobRun(payload, section, trace, self.docker, secrets.token_hex(4), slot=slot)
         running = asyncio.create_task(run.run())
         reporter = Reporter(self.client, payload, trace, running.cancel, run.cancelled.set, time.monotonic)
         following = asyncio.create_task(reporter.follow())
@@ -108,10 +125,18 @@ class HeldJob:
             await asyncio.gather(following, return_exceptions=True)
         self.result = result
         self._reached("finish")
+        return await self._told(asyncio.create_task(reporter.finish(result)))
+
+    async def _told(self, finishing: asyncio.Task[None]) -> bool:
+        """As long as it takes; once the manager goes down, a few seconds."""
         try:
-            async with asyncio.timeout(LAST_WORDS_SECONDS if self.stopping() else None):
-                await asyncio.shield(asyncio.ensure_future(reporter.finish(result)))
+            if not self.stopping():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.shield(finishing)
+                    return True
+            await asyncio.wait_for(finishing, LAST_WORDS_SECONDS)
         except TimeoutError:
+            _log.warning("job %s: its end is told by this runner's next life", self.payload.id)
             return False
         return True
 

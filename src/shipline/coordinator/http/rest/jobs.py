@@ -20,6 +20,7 @@ from shipline.coordinator.http.rest.users import user_json
 from shipline.coordinator.models import Job
 from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import trace_path
 
 router = Router()
 LARGEST = 1 << 62
@@ -169,7 +170,7 @@ def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpRespons
     if not traces.may_read(me(request), job):
         raise HttpError(403, "403 Forbidden - the job ran with CI_DEBUG_TRACE: its log is for developers")
     services().events.look_at(f"job:{job.pk}")
-    lines, path = traces.notice_lines(job), traces.trace_path(job.pk)
+    lines, path = traces.notice_lines(job), trace_path(job.pk)
     return streams.text_and_file(request, lines, path, job.trace_size, "text/plain; charset=utf-8")
 
 
