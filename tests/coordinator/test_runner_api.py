@@ -230,6 +230,7 @@ def test_the_payload_has_every_member(project: Project, work_tree: WorkTree, run
             {"type": "registry", "url": url, "username": "gitlab-ci-token", "password": test.token}
             for url in ("registry.shipline.internal:5000", "gitlab.example.com")
         ],
+        "inputs": [],
         "dependencies": [
             {
                 "id": build.id,

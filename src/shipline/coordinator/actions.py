@@ -2,75 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from django.db import transaction
 
+from shipline.coordinator.canceling import SOMEBODY, cancel_one, cancel_pipeline
+from shipline.coordinator.downstream import wait_again
+from shipline.coordinator.job_inputs import checked_inputs
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.progress import (
+    VARIABLES,
     RefusedChange,
     advance_pipeline,
     change_status,
+    definition_of,
     lock,
     new_attempt,
     refuse_what_cannot_run,
     tell,
 )
 from shipline.model.status import FINISHED, JobStatus
+from shipline.model.variable import Variable
 
-
-def cancel_pipeline(pipeline: Pipeline) -> None:
-    """Stop what runs, and start nothing more."""
-    with transaction.atomic():
-        jobs = Job.objects.select_related("runner").filter(pipeline=pipeline, retried=False)
-        for job in jobs.exclude(status__in=list(FINISHED)):
-            _cancel(job)
-        advance_pipeline(pipeline.pk)
+__all__ = ["cancel_job", "cancel_pipeline", "play_job", "retry_job", "retry_pipeline"]
 
 
 def cancel_job(job: Job) -> None:
     """A running job is told so at its runner's next word, and runs its after_script if the runner can."""
     with transaction.atomic():
-        _cancel(lock(job))
+        cancel_one(lock(job), SOMEBODY)
         advance_pipeline(job.pipeline_id)
 
 
-def _cancel(job: Job) -> None:
-    if job.status == JobStatus.CANCELING:
-        return
-    info = job.runner.info if job.runner else {}
-    graceful = job.status == JobStatus.RUNNING and info.get("features", {}).get("cancel_gracefully")
-    change_status(job, JobStatus.CANCELING if graceful else JobStatus.CANCELED, "somebody cancelled it")
-    tell(f"job:{job.pk}")
-
-
-def retry_job(job: Job) -> Job:
-    """A finished job once more; jobs that were skipped because of it get their chance too."""
+def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
+    """A finished job once more; jobs that were skipped because of it get their chance too. A trigger job starts
+    a new pipeline. Raises RefusedChange and InvalidInputs."""
     with transaction.atomic():
-        job = lock(job)
-        if job.retried or JobStatus(job.status) not in FINISHED - {JobStatus.SKIPPED}:
-            raise RefusedChange(f"Job {job.pk} is {job.status}; it cannot be retried.")
-        fresh = new_attempt(job)
-        for skipped in Job.objects.filter(pipeline=job.pipeline, retried=False, status=JobStatus.SKIPPED):
-            change_status(skipped, JobStatus.CREATED, f"{job.name} is retried", finished_at=None)
+        fresh = _again(lock(job), inputs)
+        _revive(job.pipeline, f"{job.name} is retried")
+        wait_again(job.pipeline)
         advance_pipeline(job.pipeline_id)
     fresh.refresh_from_db()
     return fresh
 
 
+def _again(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
+    if job.retried or JobStatus(job.status) not in FINISHED - {JobStatus.SKIPPED}:
+        raise RefusedChange(f"Job {job.pk} is {job.status}; it cannot be retried.")
+    if inputs:
+        job.inputs = checked_inputs(definition_of(job), {**job.inputs, **inputs})
+    return new_attempt(job)
+
+
+def _revive(pipeline: Pipeline, reason: str) -> None:
+    for skipped in Job.objects.filter(pipeline=pipeline, retried=False, status=JobStatus.SKIPPED):
+        change_status(skipped, JobStatus.CREATED, reason, finished_at=None)
+
+
 def retry_pipeline(pipeline: Pipeline) -> None:
     """Every job that failed or was cancelled once more."""
     with transaction.atomic():
-        over = Job.objects.filter(pipeline=pipeline, retried=False)
-        for job in over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)):
-            retry_job(job)
+        rows = Job.objects.select_for_update(of=("self",)).select_related("project", "pipeline")
+        over = rows.filter(pipeline=pipeline, retried=False)
+        found = list(over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)))
+        for job in found:
+            _again(job)
+        if found:
+            _revive(pipeline, "the pipeline is retried")
+            wait_again(pipeline)
+        advance_pipeline(pipeline.pk)
 
 
-def play_job(job: Job) -> None:
-    """Start a manual job."""
+def play_job(job: Job, variables: Iterable[Variable] = (), inputs: Mapping[str, Any] | None = None) -> None:
+    """Start a manual job, with what it is given for this once. Raises RefusedChange and InvalidInputs."""
     with transaction.atomic():
         job = lock(job)
         if job.status != JobStatus.MANUAL:
             raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
+        job.variables = VARIABLES.dump_python(tuple(variables), mode="json")
+        job.inputs = checked_inputs(definition_of(job), inputs or {})
         change_status(job, JobStatus.PENDING, "somebody started it")
         refuse_what_cannot_run(job)
+        wait_again(job.pipeline)
         advance_pipeline(job.pipeline_id)
         tell("queue", f"job:{job.pk}")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 from urllib.parse import urlsplit
 
 from shipline.coordinator.abilities import without_effect
@@ -50,6 +51,8 @@ class JobFacts:
     runner_tags: tuple[str, ...]
     dependencies: tuple[api.JobDependency, ...] = ()
     dotenv: tuple[Variable, ...] = ()
+    # For a runner that puts them in itself.
+    inputs: tuple[tuple[str, Any], ...] = ()
 
 
 def withheld(settings: Iterable[SettingsVariable], protected: bool) -> list[str]:
@@ -98,6 +101,7 @@ def payload(facts: JobFacts) -> api.JobPayload:
             for registry in facts.registries
         ],
         dependencies=list(facts.dependencies),
+        inputs=[_input(name, value) for name, value in facts.inputs],
         features=api.JobFeatures(
             trace_sections=True,
             token_mask_prefixes=["glpat-", "glrt-", "glcbt-"],
@@ -165,13 +169,15 @@ def _git(facts: JobFacts) -> api.GitInfo:
     kind = "tags" if facts.ref_type == "tag" else "heads"
     target = f"refs/tags/{facts.ref}" if facts.ref_type == "tag" else f"refs/remotes/origin/{facts.ref}"
     pipeline = f"refs/pipelines/{facts.pipeline_id}"
+    of_request = facts.ref_type == "merge_request"
     return api.GitInfo(
         repo_url=repository_url(facts),
         ref=facts.ref,
         sha=facts.sha,
         before_sha=facts.before_sha,
         ref_type=facts.ref_type,
-        refspecs=[f"+{pipeline}:{pipeline}", f"+refs/{kind}/{facts.ref}:{target}"],
+        # A merge request has no branch of its own that could move.
+        refspecs=[f"+{pipeline}:{pipeline}", *([] if of_request else [f"+refs/{kind}/{facts.ref}:{target}"])],
         depth=DEFAULT_DEPTH,
         protected=facts.protected,
     )
@@ -185,6 +191,13 @@ def _variable(variable: Variable) -> api.JobVariable:
         masked=variable.masked,
         file=variable.file,
         raw=variable.raw,
+    )
+
+
+def _input(name: str, value: Any) -> api.JobInput:
+    kinds = {str: "string", bool: "boolean", list: "array"}
+    return api.JobInput(
+        key=name, value=api.JobInputValue(type=kinds.get(type(value), "number"), content=value)
     )
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from shipline.compiler import CommitFacts, Compiled, Problem, compile_pipeline
 from shipline.compiler.sources import NOTHING, Sources
+from shipline.coordinator.asked import RefUpdate
+from shipline.coordinator.facts import push_facts
 from shipline.coordinator.models import Project
-from shipline.coordinator.pipelines import CONFIG_PATH, RefUpdate, push_facts
+from shipline.coordinator.pipelines import CONFIG_PATH
 from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
 from shipline.coordinator.sources import CommitSources

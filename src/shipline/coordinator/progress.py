@@ -85,7 +85,13 @@ def advance_pipeline(pipeline_id: int) -> None:
         if pipeline.errors:
             return
         jobs = {job.pk: job for job in Job.objects.filter(pipeline=pipeline).order_by("stage_index", "id")}
-        while steps := advance(state_of(jobs.values()), timezone.now().timestamp()):
+        while True:
+            steps = advance(state_of(jobs.values()), timezone.now().timestamp())
+            # What cancels jobs moves pipelines on, as this does: they know one another.
+            from shipline.coordinator.canceling import cancel_after_failure
+
+            if not steps and not cancel_after_failure(pipeline, jobs.values()):
+                break
             for step in steps:
                 if isinstance(step, Change):
                     change_status(jobs[step.job], step.status, step.reason)
@@ -128,6 +134,10 @@ def change_status(job: Job, status: JobStatus, reason: str = "", **fields: Any) 
     for name, value in fields.items():
         setattr(job, name, value)
     job.save()
+    if job.bridge and status is JobStatus.PENDING:
+        # It waits for no runner: `downstream.py` sees to it as soon as this can be seen.
+        change_status(job, JobStatus.RUNNING, "its pipeline is being made")
+        tell("triggers")
 
 
 def new_attempt(job: Job) -> Job:
@@ -141,6 +151,9 @@ def new_attempt(job: Job) -> Job:
         stage=job.stage,
         stage_index=job.stage_index,
         definition=job.definition,
+        bridge=job.bridge,
+        variables=job.variables,
+        inputs=job.inputs,
         allow_failure=job.allow_failure,
         timeout=job.timeout,
         attempt=job.attempt + 1,
@@ -158,3 +171,6 @@ def update_status(pipeline: Pipeline, jobs: Iterable[Job]) -> None:
         pipeline.finished_at = None
     pipeline.status = status
     pipeline.save()
+    if pipeline.upstream_job_id is not None and status in _FINISHED_PIPELINE:
+        # The job that started it may be waiting for this.
+        tell("triggers")

@@ -10,10 +10,13 @@ from django.utils import timezone
 
 from shipline.coordinator import tokens
 from shipline.coordinator.artifacts import read_dotenv
+from shipline.coordinator.dependencies import MissingDependency, artifacts_for
+from shipline.coordinator.job_inputs import values, with_inputs
 from shipline.coordinator.job_payload import JobFacts, notices, payload
+from shipline.coordinator.job_variables import given_variables
 from shipline.coordinator.jobs import give_up
 from shipline.coordinator.matching import matches
-from shipline.coordinator.models import Job, JobArtifact, Runner
+from shipline.coordinator.models import Job, Runner
 from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, predefined_of, tell
 from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
@@ -31,9 +34,11 @@ def take_job(runner_id: int) -> api.JobPayload | None:
             return payload(facts) if facts else None
         except Unready as error:
             # It must not stand at the head of the queue for ever, with all others behind it.
-            logging.getLogger(__name__).error(
-                "job %s cannot be handed out: %s", error.job.pk, error.__cause__
-            )
+            cause = error.__cause__
+            if isinstance(cause, MissingDependency):
+                give_up(error.job, "missing_dependency_failure", str(cause))
+                continue
+            logging.getLogger(__name__).error("job %s cannot be handed out: %s", error.job.pk, cause)
             give_up(error.job, "scheduler_failure", "what it needs of earlier jobs cannot be read")
 
 
@@ -57,7 +62,7 @@ def _take(runner_id: int) -> JobFacts | None:
     )
     try:
         facts = _facts(job, definition_of(job), runner, token, limit)
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, MissingDependency) as error:
         raise Unready(job) from error
     job.notices = notices(facts)
     job.save(update_fields=["notices"])
@@ -81,11 +86,14 @@ def _first_for(runner: Runner) -> Job | None:
 def _facts(job: Job, definition: JobDefinition, runner: Runner, token: str, timeout: int) -> JobFacts:
     config = services().config
     pipeline, project = job.pipeline, job.project
-    sources = _sources(job, definition)
+    # An older runner does not look for inputs in what it gets.
+    knows_inputs = bool(runner.info.get("features", {}).get("job_inputs"))
+    sources = artifacts_for(job, definition)
     return JobFacts(
         id=job.pk,
         token=token,
-        definition=definition,
+        definition=definition if knows_inputs else with_inputs(definition, job.inputs),
+        inputs=tuple(values(definition, job.inputs).items()) if knows_inputs else (),
         pipeline_id=pipeline.pk,
         pipeline_iid=pipeline.iid,
         project_id=project.pk,
@@ -99,7 +107,7 @@ def _facts(job: Job, definition: JobDefinition, runner: Runner, token: str, time
         server_url=config.coordinator.external_url,
         registries=tuple(config.registry.for_engine()),
         predefined=predefined_of(pipeline),
-        settings=tuple(settings_variables(project)),
+        settings=(*settings_variables(project), *given_variables(job)),
         started_at=(job.started_at or timezone.now()).isoformat(timespec="seconds"),
         user_id=pipeline.user.pk if pipeline.user else None,
         user_login=pipeline.user.username if pipeline.user else "",
@@ -124,20 +132,3 @@ def _facts(job: Job, definition: JobDefinition, runner: Runner, token: str, time
             for variable in read_dotenv(artifact)
         ),
     )
-
-
-def _sources(job: Job, definition: JobDefinition) -> list[JobArtifact]:
-    """Artifacts that this job gets: of its needs, of its dependencies, or of all earlier stages."""
-    found = (
-        JobArtifact.objects.select_related("job")
-        .filter(job__pipeline=job.pipeline_id, job__retried=False)
-        .exclude(job=job.pk)
-        .order_by("job_id")
-    )
-    if definition.dependencies is not None:
-        found = found.filter(job__name__in=definition.dependencies)
-    elif definition.needs is not None:
-        found = found.filter(job__name__in=[need.job for need in definition.needs if need.artifacts])
-    else:
-        found = found.filter(job__stage_index__lt=job.stage_index)
-    return list(found)

@@ -20,7 +20,7 @@ def sweep() -> float | None:
     """Fail jobs whose runner is silent or that run too long, start delayed ones that are due, delete
     artifacts that have expired. Called at intervals."""
     now = timezone.now()
-    for job in Job.objects.filter(status__in=(JobStatus.RUNNING, JobStatus.CANCELING)):
+    for job in Job.objects.filter(status__in=(JobStatus.RUNNING, JobStatus.CANCELING), bridge=False):
         if job.contacted_at and now - job.contacted_at > SILENCE_LIMIT:
             give_up(job, "stuck_or_timeout_failure", "its runner fell silent")
         elif job.started_at and now - job.started_at > timedelta(seconds=job.timeout) + SILENCE_LIMIT:

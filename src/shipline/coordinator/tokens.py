@@ -72,7 +72,7 @@ def job_of(token: str) -> Job | None:
     if not token or len(token) > LENGTH_LIMIT:
         return None
     return (
-        Job.objects.select_related("project", "pipeline")
+        Job.objects.select_related("project", "pipeline", "pipeline__user")
         .filter(token_hash=digest(token), status__in=("running", "canceling"))
         .first()
     )

@@ -121,6 +121,21 @@ class JobFeatures(Message):
     failure_reasons: list[str] = Field(default_factory=list)
 
 
+class JobInputValue(Message):
+    """`type` is string, number, boolean or array."""
+
+    type: str = "string"
+    content: Any = None
+    sensitive: bool = False
+
+
+class JobInput(Message):
+    """A value of the job's `inputs`, for runners that say they know them (`job_inputs`)."""
+
+    key: str
+    value: JobInputValue
+
+
 class JobPayload(Message):
     """The answer 201 to POST /api/v4/jobs/request."""
 
@@ -137,6 +152,7 @@ class JobPayload(Message):
     artifacts: list[JobArtifact] = Field(default_factory=list)
     credentials: list[JobCredentials] = Field(default_factory=list)
     dependencies: list[JobDependency] = Field(default_factory=list)
+    inputs: list[JobInput] = Field(default_factory=list)
     features: JobFeatures = JobFeatures()
 
 

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from shipline.coordinator import artifacts as stored
 from shipline.coordinator import jobs, queue, tokens, traces
+from shipline.coordinator.dependencies import may_fetch
 from shipline.coordinator.models import Job, JobArtifact, Runner
 from shipline.coordinator.refusal import Refusal
 from shipline.coordinator.services import in_database, services
@@ -254,11 +255,13 @@ async def _download(request: HttpRequest, job_id: int) -> HttpResponseBase:
 
 def _archive(job_id: int, token: str) -> Path:
     asking = tokens.job_of(token)
-    artifact = JobArtifact.objects.select_related("job").filter(job=job_id, file_type="archive").first()
-    # Of this project only, and "not there" and "not yours" look the same.
+    artifact = (
+        JobArtifact.objects.select_related("job__project").filter(job=job_id, file_type="archive").first()
+    )
+    # "Not there" and "not yours" look the same.
     if asking is None:
         raise Refusal(401, "401 Unauthorized")
-    if artifact is None or artifact.job.project_id != asking.project_id:
+    if artifact is None or not may_fetch(asking, artifact.job):
         raise Refusal(404, "404 Not Found")
     return services().data.coordinator / "artifacts" / artifact.file
 

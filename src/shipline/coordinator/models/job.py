@@ -9,7 +9,9 @@ from shipline.coordinator.models.runner import Runner
 
 class Job(models.Model):
     """`definition` is the compiled job. `token_hash` is of the token that the runner works with. `reason`
-    says why it has its status; `notices` are lines that stand before its log."""
+    says why it has its status; `notices` are lines that stand before its log. A `bridge` runs on no runner: it
+    starts another pipeline, or shows the status of one. `variables` and `inputs` are what somebody gave to the
+    job when starting it."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="jobs")
     pipeline = models.ForeignKey(Pipeline, models.CASCADE, related_name="jobs")
@@ -19,6 +21,9 @@ class Job(models.Model):
     status = models.CharField(max_length=24, default="created")
     reason = models.CharField(max_length=255, default="", blank=True)
     definition = models.JSONField()
+    bridge = models.BooleanField(default=False)
+    variables = models.JSONField(default=list)
+    inputs = models.JSONField(default=dict)
     allow_failure = models.BooleanField(default=False)
     attempt = models.IntegerField(default=0)
     retried = models.BooleanField(default=False)

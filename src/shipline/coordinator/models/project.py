@@ -8,7 +8,8 @@ from django.db import models
 
 
 class Project(models.Model):
-    """`path_with_namespace` is the path in every URL: group/subgroup/name."""
+    """`path_with_namespace` is the path in every URL: group/subgroup/name. `auto_cancel_pending_pipelines` is
+    enabled or disabled; `merge_method` merge or ff."""
 
     path_with_namespace = models.CharField(max_length=255, unique=True)
     name = models.CharField(max_length=255)
@@ -16,6 +17,9 @@ class Project(models.Model):
     default_branch = models.CharField(max_length=255, default="main")
     visibility = models.CharField(max_length=10, default="private")
     build_timeout = models.IntegerField(default=3600)
+    auto_cancel_pending_pipelines = models.CharField(max_length=8, default="enabled")
+    ci_pipeline_variables_minimum_override_role = models.CharField(max_length=16, default="developer")
+    merge_method = models.CharField(max_length=8, default="merge")
     created_at = models.DateTimeField(auto_now_add=True)
 
     @property

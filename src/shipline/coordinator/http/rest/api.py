@@ -13,13 +13,17 @@ from ninja.errors import ValidationError as NinjaValidationError
 from shipline.coordinator import tokens
 from shipline.coordinator.http.rest import (
     branches,
+    bridges,
     ci_lint,
     jobs,
     members,
+    merge_requests,
     pipelines,
     projects,
     protected_branches,
     runners,
+    schedules,
+    triggers,
     users,
     variables,
 )
@@ -41,6 +45,7 @@ def _user(request: HttpRequest) -> User | None:
 api = NinjaAPI(title="shipline", version=__version__, auth=_user, urls_namespace="rest_v4", docs_url=None)
 RESOURCES = (
     users, projects, members, branches, protected_branches, variables, ci_lint, pipelines, jobs, runners,
+    bridges, schedules, triggers, merge_requests,
 )  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Query, Router, Schema
@@ -11,12 +11,15 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from shipline.coordinator import access, actions, traces
-from shipline.coordinator.http.rest.lookup import find_project, page_of
+from shipline.coordinator.http.rest.lookup import find_project, me, page_of
 from shipline.coordinator.http.rest.pipelines import find_pipeline
 from shipline.coordinator.http.runner_api import send_file
+from shipline.coordinator.job_inputs import InvalidInputs
 from shipline.coordinator.models import Job, JobArtifact
+from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run
 from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.services import services
+from shipline.model.variable import Variable
 
 router = Router()
 
@@ -92,7 +95,8 @@ def list_pipeline_jobs(
     filters: Query[JobFilter],
     include_retried: bool = False,
 ) -> list[dict[str, Any]]:
-    rows = _jobs(pipeline=find_pipeline(request, project_id, pipeline_id)).order_by("stage_index", "id")
+    pipeline = find_pipeline(request, project_id, pipeline_id)
+    rows = _jobs(pipeline=pipeline, bridge=False).order_by("stage_index", "id")
     if not include_retried:
         rows = rows.filter(retried=False)
     return [job_json(job) for job in filters.page_of(request, rows, response)]
@@ -102,7 +106,7 @@ def list_pipeline_jobs(
 def list_jobs(
     request: HttpRequest, response: HttpResponse, project_id: str, filters: Query[JobFilter]
 ) -> list[dict[str, Any]]:
-    rows = _jobs(project=find_project(request, project_id)).order_by("-id")
+    rows = _jobs(project=find_project(request, project_id), bridge=False).order_by("-id")
     return [job_json(job) for job in filters.page_of(request, rows, response)]
 
 
@@ -139,18 +143,46 @@ def get_artifacts(request: HttpRequest, project_id: str, job_id: int) -> HttpRes
     return answer
 
 
-def _act(request: HttpRequest, project_id: str, job_id: int, action: str) -> dict[str, Any]:
+class JobVariable(Schema):
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,255}$")]
+    value: Annotated[str, Field(max_length=100_000)] = ""
+
+
+class Start(Schema):
+    """What a job is given when somebody starts it: variables of its own, values for its `inputs`."""
+
+    job_variables_attributes: list[JobVariable] = Field(default_factory=list, max_length=200)
+    job_inputs: dict[str, Any] = Field(default_factory=dict)
+
+
+def _act(
+    request: HttpRequest, project_id: str, job_id: int, action: str, start: Start | None = None
+) -> dict[str, Any]:
     job = find_job(request, project_id, job_id, access.PUSH)
+    given = start or Start()
+    variables = [Variable(one.key, one.value, public=False) for one in given.job_variables_attributes]
     try:
+        check_may_run(me(request), job.project, *_ref(job))
+        check_may_give(me(request), job.project, variables)
         if action == "cancel":
             actions.cancel_job(job)
         elif action == "retry":
-            job = actions.retry_job(job)
+            job = actions.retry_job(job, given.job_inputs)
         else:
-            actions.play_job(job)
+            actions.play_job(job, variables, given.job_inputs)
+    except NotAllowed as error:
+        raise HttpError(403, str(error)) from error
+    except InvalidInputs as error:
+        raise HttpError(400, str(error)) from error
     except RefusedChange as error:
         raise HttpError(403 if action == "retry" else 400, str(error)) from error
     return job_json(_jobs(pk=job.pk).get())
+
+
+def _ref(job: Job) -> tuple[str, str]:
+    """What the right to run the job hangs on."""
+    request = job.pipeline.merge_request
+    return ("branch", request.source_branch) if request else (job.pipeline.ref_type, job.pipeline.ref)
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/cancel", response={201: dict[str, Any]})
@@ -159,10 +191,12 @@ def cancel_job(request: HttpRequest, project_id: str, job_id: int) -> tuple[int,
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/retry", response={201: dict[str, Any]})
-def retry_job(request: HttpRequest, project_id: str, job_id: int) -> tuple[int, dict[str, Any]]:
-    return 201, _act(request, project_id, job_id, "retry")
+def retry_job(
+    request: HttpRequest, project_id: str, job_id: int, body: Start | None = None
+) -> tuple[int, dict[str, Any]]:
+    return 201, _act(request, project_id, job_id, "retry", body)
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/play")
-def play_job(request: HttpRequest, project_id: str, job_id: int) -> dict[str, Any]:
-    return _act(request, project_id, job_id, "play")
+def play_job(request: HttpRequest, project_id: str, job_id: int, body: Start | None = None) -> dict[str, Any]:
+    return _act(request, project_id, job_id, "play", body)

@@ -1,0 +1,47 @@
+"""Who may start a pipeline, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from shipline.coordinator import access
+from shipline.coordinator.models import Project
+from shipline.errors import ShiplineError
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+# Who may give variables to a pipeline, by the project's setting.
+OVERRIDE_LEVELS = {
+    "developer": access.DEVELOPER,
+    "maintainer": access.MAINTAINER,
+    "owner": access.OWNER,
+    "no_one_allowed": access.OWNER + 1,
+}
+
+
+class NotAllowed(ShiplineError):
+    code = "not_allowed"
+
+
+def check_may_run(user: User | None, project: Project, ref_type: str, ref: str) -> None:
+    """Raises NotAllowed. For a protected branch it takes the right to push there: its pipelines have the
+    protected variables."""
+    level = access.level(user, project)
+    if level < access.PUSH:
+        raise NotAllowed(
+            f"You may not run pipelines in {project.path_with_namespace}: that takes a Developer."
+        )
+    if ref_type == "branch" and project.protects(ref) and level < access.PUSH_PROTECTED:
+        raise NotAllowed(f"You do not have sufficient permission to run a pipeline on '{ref}'.")
+
+
+def check_may_give(user: User | None, project: Project, variables: Collection[object]) -> None:
+    """Raises NotAllowed when there are variables, and the user may not set any."""
+    role = project.ci_pipeline_variables_minimum_override_role
+    if variables and access.level(user, project) < OVERRIDE_LEVELS.get(role, access.OWNER + 1):
+        raise NotAllowed(
+            "Insufficient permissions to set pipeline variables: this project's "
+            f"ci_pipeline_variables_minimum_override_role is {role}."
+        )
