@@ -35,9 +35,9 @@ class InvalidSchedule(ShiplineError):
         self.field = field
 
 
-def next_time(cron: str, zone: str, after: datetime) -> datetime | None:
-    """The first time after `after`, in UTC; None when there is none (a 30th of February). Raises
-    InvalidSchedule."""
+def next_time(cron: str, zone: str, after: datetime) -> datetime:
+    """The first time after `after`, in UTC. Raises InvalidSchedule, also for what never comes (a 30th of
+    February)."""
     words = _NAMED.get(cron.strip().lower(), cron).split()
     if len(words) != 5:
         raise InvalidSchedule("cron", "syntax is invalid: five fields are minute hour day month weekday")
@@ -47,8 +47,8 @@ def next_time(cron: str, zone: str, after: datetime) -> datetime | None:
         raise InvalidSchedule("cron", f"syntax is invalid: {error}") from error
     try:
         return next(times).astimezone(UTC)
-    except StopIteration:
-        return None
+    except StopIteration as error:
+        raise InvalidSchedule("cron", "syntax is invalid: such a time never comes") from error
 
 
 def _zone(name: str) -> ZoneInfo:

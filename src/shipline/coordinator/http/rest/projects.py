@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
@@ -43,6 +43,9 @@ def project_json(project: Project) -> dict[str, Any]:
         "http_url_to_repo": f"{url}.git",
         "namespace": {"full_path": project.namespace, "path": project.namespace.rpartition("/")[2]},
         "build_timeout": project.build_timeout,
+        "auto_cancel_pending_pipelines": project.auto_cancel_pending_pipelines,
+        "ci_pipeline_variables_minimum_override_role": project.ci_pipeline_variables_minimum_override_role,
+        "merge_method": project.merge_method,
     }
 
 
@@ -81,3 +84,20 @@ def new_project(request: HttpRequest, body: NewProject) -> tuple[int, dict[str, 
 @router.get("/projects/{project_id}")
 def get_project(request: HttpRequest, project_id: str) -> dict[str, Any]:
     return project_json(find_project(request, project_id))
+
+
+class ChangedProject(Schema):
+    auto_cancel_pending_pipelines: Literal["enabled", "disabled"] | None = None
+    ci_pipeline_variables_minimum_override_role: (
+        Literal["developer", "maintainer", "owner", "no_one_allowed"] | None
+    ) = None
+    merge_method: Literal["merge", "ff"] | None = None
+
+
+@router.put("/projects/{project_id}")
+def edit_project(request: HttpRequest, project_id: str, body: ChangedProject) -> dict[str, Any]:
+    project = find_project(request, project_id, access.ADMINISTER)
+    for name, value in body.dict(exclude_none=True).items():
+        setattr(project, name, value)
+    project.save()
+    return project_json(project)
