@@ -43,8 +43,20 @@ def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
         _revive(job.pipeline, f"{job.name} is retried")
         wait_again(job.pipeline)
         advance_pipeline(job.pipeline_id)
+        fresh = lock(fresh)
+        if fresh.status == JobStatus.MANUAL:
+            # Whoever retries it has started it by hand.
+            _start(fresh)
     fresh.refresh_from_db()
     return fresh
+
+
+def _start(job: Job) -> None:
+    change_status(job, JobStatus.PENDING, "somebody started it")
+    refuse_what_cannot_run(job)
+    wait_again(job.pipeline)
+    advance_pipeline(job.pipeline_id)
+    tell("queue", f"job:{job.pk}")
 
 
 def _again(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
@@ -82,8 +94,4 @@ def play_job(job: Job, variables: Iterable[Variable] = (), inputs: Mapping[str, 
             raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
         job.variables = VARIABLES.dump_python(tuple(variables), mode="json")
         job.inputs = checked_inputs(definition_of(job), inputs or {})
-        change_status(job, JobStatus.PENDING, "somebody started it")
-        refuse_what_cannot_run(job)
-        wait_again(job.pipeline)
-        advance_pipeline(job.pipeline_id)
-        tell("queue", f"job:{job.pk}")
+        _start(job)

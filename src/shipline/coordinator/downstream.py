@@ -157,25 +157,33 @@ def _elsewhere(
 
 def _follow(job: Job, trigger: Trigger, started: Pipeline) -> None:
     """The job is done as soon as its pipeline is there, or goes its way to the end."""
+    waits = f"waits for pipeline #{started.pk}"
+    # Looked at every second: nothing is locked as long as there is nothing to do.
+    if job.reason == waits and _becomes(trigger, started) is None:
+        return
     with transaction.atomic():
         locked = lock(job)
         if locked.status != JobStatus.RUNNING:
             return
-        status = PipelineStatus(Pipeline.objects.get(pk=started.pk).status)
-        becomes = JobStatus.SUCCESS if trigger.strategy is None else outcome(trigger.strategy, status)
+        becomes = _becomes(trigger, started)
         if becomes is None:
-            reason = f"waits for pipeline #{started.pk}"
-            if locked.reason != reason:
-                locked.reason = reason
-                locked.save(update_fields=["reason"])
-                tell(f"job:{job.pk}", f"pipeline:{job.pipeline_id}")
+            locked.reason = waits
+            locked.save(update_fields=["reason"])
+            tell(f"job:{job.pk}", f"pipeline:{job.pipeline_id}")
             return
         reason = f"started pipeline #{started.pk}"
         if trigger.strategy is not None:
-            reason = f"pipeline #{started.pk} ended: {status}"
+            started.refresh_from_db(fields=["status"])
+            reason = f"pipeline #{started.pk} ended: {started.status}"
         change_status(locked, becomes, reason)
         advance_pipeline(job.pipeline_id)
         tell(f"job:{job.pk}")
+
+
+def _becomes(trigger: Trigger, started: Pipeline) -> JobStatus | None:
+    if trigger.strategy is None:
+        return JobStatus.SUCCESS
+    return outcome(trigger.strategy, PipelineStatus(Pipeline.objects.get(pk=started.pk).status))
 
 
 def _mirror(job: Job, definition: JobDefinition) -> None:

@@ -175,7 +175,7 @@ def _git(facts: JobFacts) -> api.GitInfo:
         ref=facts.ref,
         sha=facts.sha,
         before_sha=facts.before_sha,
-        ref_type=facts.ref_type,
+        ref_type="branch" if of_request else facts.ref_type,
         # A merge request has no branch of its own that could move.
         refspecs=[f"+{pipeline}:{pipeline}", *([] if of_request else [f"+refs/{kind}/{facts.ref}:{target}"])],
         depth=DEFAULT_DEPTH,

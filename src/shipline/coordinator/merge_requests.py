@@ -50,7 +50,9 @@ def open_merge_request(
     if source == target:
         raise InvalidMergeRequest("You can't use same project/branch for source and target")
     with transaction.atomic():
-        rows = MergeRequest.objects.select_for_update().filter(project=project)
+        # One at a time: two would get the same number.
+        Project.objects.select_for_update().get(pk=project.pk)
+        rows = MergeRequest.objects.filter(project=project)
         same = rows.filter(source_branch=source, target_branch=target, state="opened").first()
         if same is not None:
             raise MergeRequestExists(

@@ -6,11 +6,11 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from shipline.coordinator import access
-from shipline.coordinator.models import Project
+from shipline.coordinator.models import Job, Pipeline, Project
 from shipline.errors import ShiplineError
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from django.contrib.auth.models import AnonymousUser, User
 
 # Who may give variables to a pipeline, by the project's setting.
 OVERRIDE_LEVELS = {
@@ -25,7 +25,7 @@ class NotAllowed(ShiplineError):
     code = "not_allowed"
 
 
-def check_may_run(user: User | None, project: Project, ref_type: str, ref: str) -> None:
+def check_may_run(user: User | AnonymousUser | None, project: Project, ref_type: str, ref: str) -> None:
     """Raises NotAllowed. For a protected branch it takes the right to push there: its pipelines have the
     protected variables."""
     level = access.level(user, project)
@@ -37,7 +37,21 @@ def check_may_run(user: User | None, project: Project, ref_type: str, ref: str) 
         raise NotAllowed(f"You do not have sufficient permission to run a pipeline on '{ref}'.")
 
 
-def check_may_give(user: User | None, project: Project, variables: Collection[object]) -> None:
+def check_may_run_again(user: User | AnonymousUser | None, job: Job, action: str) -> None:
+    """Raises NotAllowed: to play or retry a job takes what it takes to run its pipeline; cancelling does not."""
+    if action in ("play", "retry"):
+        check_may_run(user, job.project, *ref_of(job.pipeline))
+
+
+def ref_of(pipeline: Pipeline) -> tuple[str, str]:
+    """Type and name of what the right to run the pipeline hangs on: of a merge request its source branch."""
+    request = pipeline.merge_request
+    return ("branch", request.source_branch) if request else (pipeline.ref_type, pipeline.ref)
+
+
+def check_may_give(
+    user: User | AnonymousUser | None, project: Project, variables: Collection[object]
+) -> None:
     """Raises NotAllowed when there are variables, and the user may not set any."""
     role = project.ci_pipeline_variables_minimum_override_role
     if variables and access.level(user, project) < OVERRIDE_LEVELS.get(role, access.OWNER + 1):

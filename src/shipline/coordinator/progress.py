@@ -171,6 +171,6 @@ def update_status(pipeline: Pipeline, jobs: Iterable[Job]) -> None:
         pipeline.finished_at = None
     pipeline.status = status
     pipeline.save()
-    if pipeline.upstream_job_id is not None and status in _FINISHED_PIPELINE:
-        # The job that started it may be waiting for this.
-        tell("triggers")
+    if pipeline.upstream_job is not None:
+        # The job that started it may be waiting for this, and its page shows it.
+        tell("triggers", f"pipeline:{pipeline.upstream_job.pipeline_id}")

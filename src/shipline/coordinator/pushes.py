@@ -21,7 +21,7 @@ from shipline.coordinator.services import services
 PIPELINE_LIMIT = 4
 ERROR_LINES = 30
 # git moves refs within seconds of the first hook; a push that was refused then is forgotten after this.
-PATIENCE = timedelta(minutes=10)
+PATIENCE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)

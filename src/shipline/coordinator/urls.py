@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 
 from shipline.coordinator.http import git, hooks, registry_tokens, runner_api
 from shipline.coordinator.http.rest import api as rest
-from shipline.coordinator.web import actions, live, views
+from shipline.coordinator.web import actions, live, merge_requests, schedules, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.projects),
@@ -30,6 +30,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v4/", rest.api.urls),
     re_path(r"^api/", rest.unknown),
     re_path(r"^(?P<path>.+\.git/(?:info/refs|git-upload-pack|git-receive-pack))$", git.git),
+    path("<path:project>/-/pipeline_schedules", schedules.schedules),
+    path("<path:project>/-/merge_requests/<int:iid>", merge_requests.merge_request),
     path("<path:project>/-/pipelines", views.pipelines),
     path("<path:project>/-/pipelines/<int:pipeline_id>", views.pipeline),
     path("<path:project>/-/pipelines/<int:pipeline_id>/live", live.pipeline),

@@ -36,16 +36,16 @@ PIPELINES_SHOWN = 30
 NEWEST_SHOWN = 10
 
 
-def _page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+def page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     response = render(request, template, {"user": request.user, **context}, status=status)
     response["Content-Security-Policy"] = POLICY
     return response
 
 
-def _missing(request: HttpRequest) -> HttpResponseBase:
+def missing(request: HttpRequest) -> HttpResponseBase:
     if not request.user.is_authenticated:
         return HttpResponseRedirect("/users/sign_in?" + urlencode({"next": request.get_full_path()}))
-    return _page(request, "missing.html", {}, 404)
+    return page(request, "missing.html", {}, 404)
 
 
 def readiness(request: HttpRequest) -> JsonResponse:
@@ -76,7 +76,7 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
             login(request, user, backend="django.contrib.auth.backends.ModelBackend")
             return HttpResponseRedirect(target)
         wrong = True
-    return _page(
+    return page(
         request,
         "sign_in.html",
         {"next": target, "wrong": wrong, "name": name, "signing_in": True},
@@ -103,14 +103,14 @@ def sign_out(request: HttpRequest) -> HttpResponseBase:
 @require_GET
 def projects(request: HttpRequest) -> HttpResponseBase:
     if not request.user.is_authenticated and not Project.objects.filter(visibility="public").exists():
-        return _missing(request)
+        return missing(request)
     found = [
         project
         for project in Project.objects.order_by("path_with_namespace")
         if access.may_read(request.user, project)
     ]
     rows = [{"project": project, "last": project.pipelines.order_by("-id").first()} for project in found]
-    return _page(request, "projects.html", {"rows": rows, "url": services().config.coordinator.external_url})
+    return page(request, "projects.html", {"rows": rows, "url": services().config.coordinator.external_url})
 
 
 def find_project(request: HttpRequest, path: str) -> Project | None:
@@ -122,7 +122,7 @@ def find_project(request: HttpRequest, path: str) -> Project | None:
 def project(request: HttpRequest, project: str) -> HttpResponseBase:
     found = find_project(request, project)
     if found is None:
-        return _missing(request)
+        return missing(request)
     url = f"{services().config.coordinator.external_url}/{found.path_with_namespace}.git"
     newest = _newest(found)
     context = {
@@ -132,7 +132,7 @@ def project(request: HttpRequest, project: str) -> HttpResponseBase:
         "rows": facts.pipeline_rows(newest[:NEWEST_SHOWN]),
         "more": newest.count() > NEWEST_SHOWN,
     }
-    return _page(request, "project.html", context)
+    return page(request, "project.html", context)
 
 
 @require_GET
@@ -140,7 +140,7 @@ def pipelines(request: HttpRequest, project: str) -> HttpResponseBase:
     """Newest first; `?before=ID` gives those before it."""
     found = find_project(request, project)
     if found is None:
-        return _missing(request)
+        return missing(request)
     wanted = _newest(found)
     before = request.GET.get("before", "")
     if before.isascii() and before.isdigit() and len(before) < 19:
@@ -152,7 +152,7 @@ def pipelines(request: HttpRequest, project: str) -> HttpResponseBase:
         "before": before,
         "older": rows[PIPELINES_SHOWN - 1].pk if len(rows) > PIPELINES_SHOWN else None,
     }
-    return _page(request, "pipelines.html", context)
+    return page(request, "pipelines.html", context)
 
 
 def _newest(project: Project) -> QuerySet[Pipeline]:
@@ -170,8 +170,8 @@ def find_pipeline(request: HttpRequest, project: str, pipeline_id: int) -> Pipel
 def pipeline(request: HttpRequest, project: str, pipeline_id: int) -> HttpResponseBase:
     found = find_pipeline(request, project, pipeline_id)
     if found is None:
-        return _missing(request)
-    return _page(request, "pipeline.html", facts.pipeline_facts(found, request.user))
+        return missing(request)
+    return page(request, "pipeline.html", facts.pipeline_facts(found, request.user))
 
 
 def find_job(request: HttpRequest, project: str, job_id: int) -> Job | None:
@@ -186,15 +186,15 @@ def find_job(request: HttpRequest, project: str, job_id: int) -> Job | None:
 def job(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase:
     found = find_job(request, project, job_id)
     if found is None:
-        return _missing(request)
-    return _page(request, "job.html", facts.job_facts(found, request.user))
+        return missing(request)
+    return page(request, "job.html", facts.job_facts(found, request.user))
 
 
 @require_GET
 def raw_log(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase:
     found = find_job(request, project, job_id)
     if found is None:
-        return _missing(request)
+        return missing(request)
     content = traces.notice_lines(found) + traces.read_trace(found)
     response = HttpResponse(content, content_type="text/plain; charset=utf-8")
     response["Content-Security-Policy"] = POLICY
@@ -205,9 +205,9 @@ def raw_log(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase
 def artifacts(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase:
     found = find_job(request, project, job_id)
     if found is None:
-        return _missing(request)
+        return missing(request)
     archive = JobArtifact.objects.filter(job=found, file_type="archive").first()
     if archive is None:
-        return _missing(request)
+        return missing(request)
     path = services().data.coordinator / "artifacts" / archive.file
-    return send_file(path, "application/zip", archive.filename) or _missing(request)
+    return send_file(path, "application/zip", archive.filename) or missing(request)

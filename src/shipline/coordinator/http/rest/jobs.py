@@ -16,7 +16,7 @@ from shipline.coordinator.http.rest.pipelines import find_pipeline
 from shipline.coordinator.http.runner_api import send_file
 from shipline.coordinator.job_inputs import InvalidInputs
 from shipline.coordinator.models import Job, JobArtifact
-from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run
+from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run_again
 from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.services import services
 from shipline.model.variable import Variable
@@ -162,7 +162,7 @@ def _act(
     given = start or Start()
     variables = [Variable(one.key, one.value, public=False) for one in given.job_variables_attributes]
     try:
-        check_may_run(me(request), job.project, *_ref(job))
+        check_may_run_again(me(request), job, action)
         check_may_give(me(request), job.project, variables)
         if action == "cancel":
             actions.cancel_job(job)
@@ -177,12 +177,6 @@ def _act(
     except RefusedChange as error:
         raise HttpError(403 if action == "retry" else 400, str(error)) from error
     return job_json(_jobs(pk=job.pk).get())
-
-
-def _ref(job: Job) -> tuple[str, str]:
-    """What the right to run the job hangs on."""
-    request = job.pipeline.merge_request
-    return ("branch", request.source_branch) if request else (job.pipeline.ref_type, job.pipeline.ref)
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/cancel", response={201: dict[str, Any]})

@@ -13,7 +13,7 @@ from shipline.coordinator import access, actions
 from shipline.coordinator.asked import Asked, Created, RefUpdate
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.models import Pipeline
-from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run
+from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run, ref_of
 from shipline.coordinator.pipelines import create_pipeline
 from shipline.coordinator.progress import VARIABLES
 from shipline.coordinator.repositories import ZERO
@@ -180,6 +180,10 @@ def cancel_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> 
 @router.post("/projects/{project_id}/pipelines/{pipeline_id}/retry", response={201: dict[str, Any]})
 def retry_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> tuple[int, dict[str, Any]]:
     pipeline = find_pipeline(request, project_id, pipeline_id, access.PUSH)
+    try:
+        check_may_run(me(request), pipeline.project, *ref_of(pipeline))
+    except NotAllowed as error:
+        raise HttpError(403, str(error)) from error
     actions.retry_pipeline(pipeline)
     pipeline.refresh_from_db()
     return 201, pipeline_json(pipeline)
