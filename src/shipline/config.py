@@ -122,13 +122,48 @@ class LocalAws:
 
 
 @dataclass(frozen=True, slots=True)
+class Runners:
+    """`allow_registration_token` lets registration tokens make runners, as before GitLab 16.
+    `token_expiration_seconds` after which a runner's new token opens nothing; 0: never. `silence_seconds` after
+    which a runner that tells nothing of its job is taken for dead; `acknowledge_seconds` after which a job goes
+    back to the queue that a runner was handed and has not begun (two-phase commit)."""
+
+    allow_registration_token: bool = False
+    token_expiration_seconds: int = 0
+    silence_seconds: int = 600
+    acknowledge_seconds: int = 120
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """How many calls a minute; 0 is no limit. The first is per runner token, the next two per job token,
+    `failed_sign_ins` and `unauthenticated` (API calls that are refused with 401) per address."""
+
+    job_requests: int = 2000
+    job_traces: int = 200
+    job_calls: int = 200
+    failed_sign_ins: int = 10
+    unauthenticated: int = 300
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     coordinator: Coordinator = field(default_factory=Coordinator)
     registry: Registry = field(default_factory=Registry)
     aws: LocalAws = field(default_factory=LocalAws)
+    # What `[limits]` sets, by the names of `compiler/limits.py`, which knows them.
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    runners: Runners = field(default_factory=Runners)
+    rate_limits: RateLimits = field(default_factory=RateLimits)
 
 
-_SECTIONS = {"coordinator": Coordinator, "registry": Registry, "aws": LocalAws}
+_SECTIONS = {
+    "coordinator": Coordinator,
+    "registry": Registry,
+    "aws": LocalAws,
+    "runners": Runners,
+    "rate_limits": RateLimits,
+}
 
 
 def load(data: DataFolder) -> Config:
@@ -140,16 +175,23 @@ def load(data: DataFolder) -> Config:
         document = tomllib.loads(data.config.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{data.config} is not valid TOML: {error}.") from error
+    limits = document.pop("limits", {})
+    if not isinstance(limits, dict):
+        raise UsageError(f"{data.config}: [limits] must be a section.")
     unknown = set(document) - set(_SECTIONS)
     if unknown:
         raise UsageError(f"{data.config}: unknown section [{sorted(unknown)[0]}].")
-    return Config(**{name: _section(data.config, name, document.get(name, {})) for name in _SECTIONS})
+    return Config(
+        **{name: _section(data.config, name, document.get(name, {})) for name in _SECTIONS}, limits=limits
+    )
 
 
 def save(data: DataFolder, config: Config) -> None:
     """Write `config.toml`, all at once."""
     lines = []
     for name, values in asdict(config).items():
+        if not values:
+            continue
         lines.append(f"[{name}]")
         # JSON's strings, numbers and flat lists are TOML's too.
         lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
@@ -199,6 +241,12 @@ def demo_data_folder(environ: Mapping[str, str] = os.environ) -> Path:
 def docker_host(environ: Mapping[str, str] = os.environ) -> str | None:
     """What DOCKER_HOST says, if anything."""
     return environ.get("DOCKER_HOST") or None
+
+
+def runner_config_file(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The runner's config.toml that CONFIG_FILE names, as it does for gitlab-runner."""
+    named = environ.get("CONFIG_FILE")
+    return Path(named) if named else None
 
 
 def browser(environ: Mapping[str, str] = os.environ) -> str | None:

@@ -301,3 +301,15 @@ def test_inputs_of_the_file_itself_can_be_given(place: Place) -> None:
     (job,) = place.run("lint", "--format", "json", "--input", "job=unit").json()["jobs"]
     assert job["name"] == "unit"
     assert place.run("explain", "unit", "--input", "job=unit").code == 0
+
+
+def test_the_limits_of_another_server_are_given_by_name(place: Place) -> None:
+    place.config("a: {script: x, parallel: 3}\n")
+    assert place.run("lint").code == 0
+    ended = place.run("lint", "--limit", "parallel=2")
+    assert ended.code == 1
+    assert "must be less than or equal to 2" in ended.out
+    ended = place.run("lint", "--limit", "paralel=2")
+    assert ended.code == 2
+    assert "Did you mean 'parallel'?" in ended.err
+    assert "whole number" in place.run("lint", "--limit", "parallel=-1").err

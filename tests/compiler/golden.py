@@ -34,6 +34,7 @@ from shipline.compiler import (
     compile_pipeline,
     predefined_variables,
 )
+from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.compiler.sources import Component, LocalFiles
 from shipline.model.definition import AutoCancel
 from shipline.model.variable import Variable
@@ -63,11 +64,13 @@ def compile_case(folder: Path) -> Compiled:
     return compile_files(files_of(folder), facts or {})
 
 
-def compile_files(files: dict[str, bytes], facts: dict[str, Any]) -> Compiled:
+def compile_files(
+    files: dict[str, bytes], facts: dict[str, Any], limits: Limits = DEFAULT_LIMITS
+) -> Compiled:
     facts = dict(facts)
     inputs = facts.pop("inputs", {})
     sources = sources_of(files, facts)
-    return compile_pipeline(CONFIG, files[CONFIG], facts_of(files, facts), sources, inputs=inputs)
+    return compile_pipeline(CONFIG, files[CONFIG], facts_of(files, facts), sources, limits, inputs=inputs)
 
 
 def sources_of(files: dict[str, bytes], facts: dict[str, Any]) -> LocalFiles:

@@ -6,12 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipline.compiler.expression import TOKEN_LIMIT, Expression, ExpressionError, parse
+from shipline.compiler import expression
+from shipline.compiler.expression import Expression, ExpressionError
+from shipline.compiler.limits import DEFAULT_LIMITS
 
 VALUES = {
     "A": "a", "B": "b", "EMPTY": "", "BLANK": "  ", "BRANCH": "feature/login", "PATTERN": "/^FEATURE/i",
     "BROKEN": "/(/", "DIGITS": "1234", "TRUE": "true", "1ST": "first", "REF": "$A",
 }  # fmt: skip
+
+
+def parse(text: str, token_limit: int = DEFAULT_LIMITS.expression_tokens) -> Expression:
+    return expression.parse(text, token_limit)
 
 
 def holds(text: str) -> bool:
@@ -88,9 +94,17 @@ def test_and_and_or_give_the_operand_itself() -> None:
 
 def test_99_tokens_are_taken_and_100_refused() -> None:
     assert parse(" || ".join(["$NONE"] * 49 + ["$A"])).evaluate(VALUES.get)
-    assert parse("!" * (TOKEN_LIMIT - 1) + "$NONE").evaluate(VALUES.get) is False
+    assert parse("!" * 98 + "$NONE").evaluate(VALUES.get) is False
     with pytest.raises(ExpressionError):
-        parse("!" * TOKEN_LIMIT + "$NONE")
+        parse("!" * 99 + "$NONE")
+
+
+def test_an_expression_that_was_taken_is_refused_under_a_smaller_limit() -> None:
+    text = "$A == 'a' && $B == 'b'"
+    assert parse(text, 8).evaluate(VALUES.get)
+    with pytest.raises(ExpressionError):
+        parse(text, 7)
+    assert parse(text, 8).evaluate(VALUES.get)
 
 
 def test_a_pattern_that_backtracks_elsewhere_takes_no_time() -> None:

@@ -18,7 +18,7 @@ def header(text: str) -> Header | list[str]:
 def resolved(specs: str, **given: Any) -> dict[str, Any] | list[str]:
     found = header(f"spec: {{inputs: {specs}}}")
     assert isinstance(found, Header), found
-    resolution = resolve_inputs(found.inputs, given)
+    resolution = resolve_inputs(found.inputs, given, DEFAULT_LIMITS)
     return [text for _, text in resolution.faults] if resolution.faults else resolution.values
 
 

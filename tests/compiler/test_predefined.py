@@ -16,6 +16,7 @@ from shipline.compiler import (
     UserFacts,
     predefined_variables,
 )
+from shipline.compiler.limits import Limits
 from shipline.compiler.predefined import slug
 
 SERVER = ServerFacts("https://gitlab.example.com:8443", "registry.example.com:5000", "18.11.2")
@@ -130,6 +131,17 @@ def test_the_configuration_says_where_it_comes_from() -> None:
 def test_a_long_message_is_cut_and_says_so() -> None:
     found = values(commit=dataclasses.replace(COMMIT, message="x" * 100_001))
     assert (len(found["CI_COMMIT_MESSAGE"]), found["CI_COMMIT_MESSAGE_IS_TRUNCATED"]) == (100_000, "true")
+
+
+def test_how_much_of_a_message_and_a_description_is_kept_is_a_limit() -> None:
+    request = dataclasses.replace(REQUEST, description="12345")
+    push = dataclasses.replace(BRANCH, source="merge_request_event", merge_request=request)
+    for limit, message, description, cut in ((4, "Add ", "1234", "true"), (5, "Add a", "12345", "false")):
+        limits = Limits(commit_message=limit, merge_request_description=limit)
+        found = {v.key: v.value for v in predefined_variables(SERVER, PROJECT, COMMIT, push, limits)}
+        assert (found["CI_COMMIT_MESSAGE"], found["CI_COMMIT_MESSAGE_IS_TRUNCATED"]) == (message, "true")
+        assert found["CI_MERGE_REQUEST_DESCRIPTION"] == description
+        assert found["CI_MERGE_REQUEST_DESCRIPTION_IS_TRUNCATED"] == cut
 
 
 def test_ports_are_told_even_where_the_address_leaves_them_out() -> None:

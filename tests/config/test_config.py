@@ -52,3 +52,18 @@ def test_data_and_cache_folders_follow_the_environment() -> None:
     assert config.default_data_folder({"SHIPLINE_DATA": "/d"}) == Path("/d")
     assert config.default_data_folder({"XDG_DATA_HOME": "/x"}) == Path("/x/shipline")
     assert config.default_cache_folder({"SHIPLINE_CACHE": "/c"}) == Path("/c")
+
+
+def test_limits_of_configurations_are_kept_as_they_are_written(tmp_path: Path) -> None:
+    data = DataFolder(tmp_path)
+    data.config.write_text("[limits]\nincludes = 300\n")
+    assert config.load(data).limits == {"includes": 300}
+    config.save(data, config.load(data))
+    assert config.load(data).limits == {"includes": 300}
+
+
+def test_limits_that_are_no_section_are_refused(tmp_path: Path) -> None:
+    data = DataFolder(tmp_path)
+    data.config.write_text("limits = 3\n")
+    with pytest.raises(UsageError, match="must be a section"):
+        config.load(data)

@@ -17,6 +17,8 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.contracts import gitlab_runner
+from tests.coordinator.server import Coordinator, Project, WorkTree, running
 
 from shipline import config
 from shipline.config import Config, DataFolder, Registry
@@ -140,3 +142,38 @@ def shared_endpoint(tmp_path_factory: pytest.TempPathFactory, docker_host: str) 
 async def _reap(endpoint: Endpoint) -> int:
     async with connect(endpoint.docker_host) as docker:
         return (await reap(docker, endpoint.data.owner())).containers
+
+
+@pytest.fixture(scope="session")
+def gitlab_runner_program() -> Path:
+    """GitLab's own runner, wherever it is to be had."""
+    found = gitlab_runner.binary()
+    if found is None:
+        pytest.skip(f"no gitlab-runner on this machine: set {gitlab_runner.BINARY_VARIABLE}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def coordinator(
+    tmp_path_factory: pytest.TempPathFactory, gitlab_runner_program: Path
+) -> Iterator[Coordinator]:
+    """One coordinator for GitLab's runner; each test has a project and runners of its own."""
+    with running(tmp_path_factory.mktemp("coordinator")) as started:
+        yield started
+
+
+@pytest.fixture
+def project(coordinator: Coordinator) -> Project:
+    return coordinator.project()
+
+
+@pytest.fixture
+def work_tree(project: Project, tmp_path: Path) -> WorkTree:
+    return project.work_tree(tmp_path / "work-tree")
+
+
+@pytest.fixture
+def own_coordinator(tmp_path: Path, gitlab_runner_program: Path) -> Iterator[Coordinator]:
+    """For a test that stops it."""
+    with running(tmp_path / "coordinator") as started:
+        yield started

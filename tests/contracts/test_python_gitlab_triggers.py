@@ -116,7 +116,7 @@ def test_a_runner_that_knows_inputs_gets_them(made: Project, work_tree: WorkTree
     work_tree.ship(MANUAL)
     made.act("play", made.jobs()["deploy"]["id"])
     runner = made.runner()
-    runner.features = {"job_inputs": True}
+    runner.features["job_inputs"] = True
     payload = runner.take().payload
     assert payload["steps"][0]["script"] == ["make ${{ job.inputs.where }}"]
     value = {"type": "string", "content": "staging", "sensitive": False}
@@ -248,7 +248,8 @@ def test_a_merge_request_has_pipelines_of_its_own(made: Project, work_tree: Work
     assert values["CI_MERGE_REQUEST_TARGET_BRANCH_NAME"] == "main"
     assert (values["CI_COMMIT_REF_NAME"], "CI_COMMIT_BRANCH" in values) == ("topic", False)
     git = job.payload["git_info"]
-    assert git["refspecs"] == [f"+refs/pipelines/{pipeline.id}:refs/pipelines/{pipeline.id}"]
+    kept, head = f"refs/pipelines/{pipeline.id}", "refs/merge-requests/1/head"
+    assert git["refspecs"] == [f"+{kept}:{kept}", f"+{head}:{head}"]
     assert (git["ref"], git["ref_type"], git["sha"]) == ("refs/merge-requests/1/head", "branch", sha)
     head = work_tree.git("ls-remote", "origin", "refs/merge-requests/1/head").stdout
     assert head.split()[0] == sha

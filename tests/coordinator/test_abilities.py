@@ -33,10 +33,10 @@ def test_a_manual_job_of_that_kind_fails_when_it_is_played(project: Project, wor
 def test_a_job_that_only_does_without_something_runs_and_its_log_says_so(
     project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:
-    work_tree.ship("build: {script: make, environment: production, cache: {paths: [.pip/]}}\n")
+    work_tree.ship("build: {script: make, environment: production}\n")
     job = runner.take()
     job.succeed()
-    assert "Without effect here yet: cache, environment" in project.trace(job.id)
+    assert "Without effect here yet: environment" in project.trace(job.id)
 
 
 def test_instances_of_a_parallel_job_know_which_they_are(

@@ -294,12 +294,13 @@ run: {stage: run, variables: {PARENT: $CI_PIPELINE_ID}, trigger: {include: child
     child = "use: {script: make, needs: [{pipeline: $PARENT, job: make}]}\n"
     work_tree.ship(ci, **{"child.yml": child})
     make = runner.take()
-    make.upload(b"an archive")
+    archive = zipped(dist="content")
+    assert make.upload(archive).status_code == 201
     make.succeed()
     project.downstream("run")
     use = until(lambda: runner.take_all().get("use"), "the child's job can be had")
     assert [one["id"] for one in use.payload["dependencies"]] == [make.id]
-    assert use.download(make.id).content == b"an archive"
+    assert use.download(make.id).content == archive
 
 
 def test_a_job_gets_artifacts_of_another_project(
@@ -315,12 +316,13 @@ def test_a_job_gets_artifacts_of_another_project(
     assert "no job make of project" in failed["status_reason"]
 
     made = other.runner().take()
-    made.upload(b"an archive")
+    archive = zipped(dist="content")
+    assert made.upload(archive).status_code == 201
     made.succeed()
     project.act("retry", failed["id"])
     job = runner.take()
     assert [one["id"] for one in job.payload["dependencies"]] == [made.id]
-    assert job.download(made.id).content == b"an archive"
+    assert job.download(made.id).content == archive
 
 
 def test_a_job_mirrors_the_newest_pipeline_of_another_project(

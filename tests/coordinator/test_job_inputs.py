@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shipline.coordinator.job_inputs import InvalidInputs, checked_inputs, with_inputs
+from shipline.coordinator.job_inputs import InvalidInputs, checked_inputs, with_inputs, with_values
 from shipline.model.definition import Image, JobDefinition, JobInput
 
 JOB = JobDefinition(
@@ -41,6 +41,13 @@ def test_given_values_stand_before_defaults() -> None:
 def test_a_value_that_looks_like_a_block_is_not_read_again() -> None:
     made = with_inputs(JOB, {"where": "${{ job.inputs.count }}"})
     assert made.script[0] == "make ${{ job.inputs.count }} N=2"
+
+
+def test_a_runner_that_puts_them_in_itself_finds_the_values_as_defaults() -> None:
+    made = with_values(JOB, {"where": "production"})
+    assert made.script == JOB.script
+    assert [one.default for one in made.inputs][:2] == ["production", 2]
+    assert with_inputs(JOB, {}).inputs == ()
 
 
 def test_texts_for_other_types_are_read_as_json() -> None:

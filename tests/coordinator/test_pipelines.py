@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.coordinator.server import DEVELOPER, REPORTER, Project, Runner, WorkTree, until
+from tests.coordinator.server import DEVELOPER, REPORTER, ZIP, Project, Runner, WorkTree, until
 
 STAGES = """\
 stages: [build, test, deploy]
@@ -51,9 +51,11 @@ def test_a_failure_that_is_allowed_does_not(project: Project, work_tree: WorkTre
     ci = STAGES.replace("script: make\n", "script: make\n  allow_failure: {exit_codes: [42]}\n")
     work_tree.ship(ci)
     runner.take().fail(exit_code=42)
+    assert project.jobs()["build"]["allow_failure"] is True
     assert runner.take().name == "test"
     work_tree.ship(ci)
     runner.take().fail(exit_code=41)
+    assert project.jobs()["build"]["allow_failure"] is False
     assert project.statuses()["test"] == "skipped"
 
 
@@ -153,7 +155,7 @@ def test_artifacts_come_from_needs_dependencies_or_all_earlier_stages(
         "needing:\n  stage: b\n  script: echo\n  needs: [one, {job: two, artifacts: false}]\n"
     )
     for job in runner.take_all().values():
-        assert job.upload(b"zip").status_code == 201
+        assert job.upload(ZIP).status_code == 201
         job.succeed()
     got = {
         name: [dependency["name"] for dependency in job.payload["dependencies"]]

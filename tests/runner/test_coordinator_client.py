@@ -1,14 +1,11 @@
-"""How long is waited before a call is tried again, and where sources are cloned from."""
+"""How long is waited before a call is tried again."""
 
 from __future__ import annotations
-
-import base64
 
 import httpx
 import pytest
 
 from shipline.runner.coordinator_client import Answer, backoff
-from shipline.runner.job import clone_address
 
 NOW = 1700000000.0
 
@@ -52,21 +49,3 @@ def test_what_the_server_says_is_heeded_within_reason(headers: dict[str, str], s
 )
 def test_it_is_known_when_a_job_is_not_ours_any_more(status: int, job_status: str, over: bool) -> None:
     assert Answer(status, job_status).over is over
-
-
-@pytest.mark.parametrize(
-    ("repository", "clone_url", "address"),
-    [
-        ("http://u:p@127.0.0.1:8080/a/b.git", "", "http://127.0.0.1:8080/a/b.git"),
-        ("http://u:p@127.0.0.1:8080/a/b.git", "http://c.internal:80", "http://c.internal:80/a/b.git"),
-        ("https://u:p@gitlab.example/a/b.git", "http://c/gitlab/", "http://c/gitlab/a/b.git"),
-    ],
-)
-def test_credentials_leave_the_address_for_a_header(repository: str, clone_url: str, address: str) -> None:
-    url, basic = clone_address(repository, clone_url)
-    assert url == address
-    assert base64.b64decode(basic) == b"u:p"
-
-
-def test_an_address_without_credentials_has_empty_ones() -> None:
-    assert base64.b64decode(clone_address("http://c/a/b.git", "")[1]) == b":"

@@ -15,7 +15,7 @@ import pytest
 from shipline.errors import RemoteError
 from shipline.protocols.runner_api import TRACE_CHUNK_LIMIT, JobPayload, JobUpdate
 from shipline.runner.coordinator_client import Answer, CoordinatorClient
-from shipline.runner.job import Result
+from shipline.runner.failure import Result
 from shipline.runner.masking import Masker
 from shipline.runner.reporting import FINAL_TRIES, Reporter, tell_interrupted
 from shipline.runner.trace import Trace

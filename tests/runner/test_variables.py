@@ -8,7 +8,9 @@ import pytest
 
 from shipline.protocols.runner_api import JobPayload, JobVariable
 from shipline.runner.config_file import DockerSection, RunnerSection
-from shipline.runner.variables import Variables, job_variables, project_directory, service_variables
+from shipline.runner.folders import job_folders
+from shipline.runner.slots import Slot
+from shipline.runner.variables import Variables, job_variables, service_variables
 from shipline.version import __version__
 
 SECTION = RunnerSection("r", "http://c", "glrt-0123456789abc", docker=DockerSection(image="debian:bookworm"))
@@ -54,7 +56,8 @@ def test_the_image_is_the_jobs_or_the_runners() -> None:
 
 
 def test_without_a_path_the_folder_is_named_after_the_projects_number() -> None:
-    assert project_directory(payload(job_info={"name": "test", "project_id": 3})) == "/builds/project-3"
+    found = job_folders(payload(job_info={"name": "test", "project_id": 3}), SECTION, Slot())
+    assert found.project == "/builds/project-3"
 
 
 def test_the_jobs_variables_stand_above_the_runners_and_these_above_our_own() -> None:

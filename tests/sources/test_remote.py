@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 
 import pytest
 from tests.sources.conftest import HOST, Server
 
+from shipline.sources.budget import Budget
 from shipline.sources.remote import Fetcher, FetchError
 
 
@@ -169,3 +171,13 @@ def test_a_name_that_nobody_knows_is_told(server: Server) -> None:
     assert refusal(found, "https://nowhere.example.com/a.yml") == (
         "Remote file could not be fetched because URL is blocked: Host cannot be resolved or invalid!"
     )
+
+
+def test_all_files_together_have_their_time(server: Server) -> None:
+    server.gives("/a.yml", 200, b"a")
+    found = replace(fetcher(server), budget=Budget(10.0))
+    assert found.fetch(server.url("/a.yml")) == b"a"
+    assert 0 < found.budget.spent < 10
+    found.budget.spent = 10.0
+    assert refusal(found, server.url("/a.yml")) == "Resolving config took longer than expected"
+    assert len(server.asked) == 1

@@ -25,12 +25,13 @@ from shipline.compiler import (
     predefined_variables,
 )
 from shipline.compiler.includes import load_all
-from shipline.compiler.limits import DEFAULT_LIMITS
+from shipline.compiler.limits import Limits, chosen_limits
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
 from shipline.compiler.sources import Component, Sources
 from shipline.errors import UsageError
 from shipline.model.variable import Variable
+from shipline.sources.budget import Budget
 from shipline.sources.folder import CommitFiles, Folder
 from shipline.sources.git import Repository, repository_around
 from shipline.sources.workspace import Elsewhere, Workspace
@@ -49,12 +50,13 @@ class Outcome:
     texts: dict[str, bytes]
     sources: Sources
     inputs: Mapping[str, str]
+    limits: Limits
 
     @property
     def included(self) -> Node | None:
         """With everything included, as it was before `extends`."""
         return load_all(
-            self.path, self.texts[self.path], self.push, self.sources, DEFAULT_LIMITS, self.inputs, Problems()
+            self.path, self.texts[self.path], self.push, self.sources, self.limits, self.inputs, Problems()
         )
 
     @cached_property
@@ -91,6 +93,7 @@ class Outcome:
 
 def compile_for(facts: Facts) -> Outcome:
     """Compile the file for these facts. Raises UsageError when it cannot be read."""
+    limits = chosen_limits(dict(facts.limits))
     # Trees have no cycles, and the command ends soon: looking for garbage would take a sixth of its time.
     gc.disable()
     root = _root(facts)
@@ -99,14 +102,16 @@ def compile_for(facts: Facts) -> Outcome:
     folder = Folder(root, facts.tracked)
 
     elsewhere = Elsewhere(
-        {project.lower(): path for project, path in facts.projects}, facts.templates, facts.allow_private
+        {project.lower(): path for project, path in facts.projects},
+        facts.templates,
+        facts.allow_private,
+        Budget(limits.include_seconds),
     )
     sources = _Noted(folder, elsewhere, texts)
     push = _push(facts, root, sources)
     inputs = dict(facts.inputs)
-    return Outcome(
-        compile_pipeline(path, text, push, sources, inputs=inputs), push, path, texts, sources, inputs
-    )
+    compiled = compile_pipeline(path, text, push, sources, limits, inputs=inputs)
+    return Outcome(compiled, push, path, texts, sources, inputs, limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import click
 
 from shipline import config
 from shipline.cli.options import data_option
+from shipline.compiler.limits import chosen_limits
 from shipline.config import DataFolder
 
 
@@ -21,6 +22,8 @@ def coordinator(data: DataFolder, port: int | None) -> None:
     from shipline.coordinator.server import run
 
     settings = config.load(data)
+    # A wrong limit is told now, not at the first push.
+    chosen_limits(settings.limits)
     if port is not None:
         url = f"http://127.0.0.1:{port}"
         changed = replace(settings.coordinator, port=port, external_url=url, container_url=url)

@@ -56,7 +56,8 @@ def explain(facts: Facts, output: str, job: str) -> None:
     rules = [found.rule if found is not None else None for found in (decision, workflow)]
     layers = Layers(facts.variables, *rules)
     why = decision.reason if decision is not None else ""
-    found = explained(job, merged, origins_of(tree), outcome.compiled.pipeline, layers, why, outcome.push)
+    pipeline, origins = outcome.compiled.pipeline, origins_of(tree)
+    found = explained(job, merged, origins, pipeline, layers, why, outcome.push, outcome.limits)
     if output == "json":
         out([json.dumps(found.document(), ensure_ascii=False, indent=2, default=str)])
     else:

@@ -36,6 +36,7 @@ class Facts:
     projects: tuple[tuple[str, Path], ...]
     templates: Path | None
     allow_private: bool
+    limits: tuple[tuple[str, int], ...]
 
 
 def _pairs(_context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -45,6 +46,17 @@ def _pairs(_context: click.Context, option: click.Parameter, given: tuple[str, .
         if not equals or not key:
             raise click.BadParameter(f"{text!r} is not of the form {option.metavar}.")
     return [(key, value) for key, _, value in pairs]
+
+
+def _numbers(
+    context: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> list[tuple[str, int]]:
+    """`NAME=N`; which names there are is the compiler's to say."""
+    pairs = _pairs(context, option, given)
+    for name, value in pairs:
+        if not value.isascii() or not value.isdigit() or len(value) > 18:
+            raise click.BadParameter(f"{name} must be a whole number from 0 on, not {value!r}.")
+    return [(name, int(value)) for name, value in pairs]
 
 
 def _folders(
@@ -145,6 +157,14 @@ _OPTIONS = (
     click.option(
         "--allow-private", is_flag=True, help="include:remote may go to loopback and private addresses."
     ),
+    click.option(
+        "--limit",
+        "limits",
+        metavar="NAME=N",
+        multiple=True,
+        callback=_numbers,
+        help="Another value for one of GitLab's limits, where your server has another: includes=300.",
+    ),
 )
 
 
@@ -175,6 +195,8 @@ def _facts(given: dict[str, Any], no_diff: bool) -> Facts:
         raise click.UsageError("--no-diff says that no diff is known, --changed says what is in it.")
     given = {name: _text(value) for name, value in given.items()}
     given["changed"] = None if no_diff else frozenset(given["changed"])
-    given |= {name: tuple(given[name]) for name in ("variables", "predefined", "inputs", "projects")}
+    given |= {
+        name: tuple(given[name]) for name in ("variables", "predefined", "inputs", "projects", "limits")
+    }
     given["tracked"] = frozenset(given["tracked"]) or None
     return Facts(**given)

@@ -14,7 +14,6 @@ from shipline.model.variable import Variable
 _INDEXED = re.compile(r"(?P<key>[\w-]*)(?P<indices>(?:\[\d+\])+)", re.ASCII)
 _TRUNCATE = re.compile(r"truncate\(\s*(?P<offset>\d{1,9})\s*,\s*(?P<length>\d{1,9})\s*\)?", re.ASCII)
 _TO_ESCAPE = re.compile(r"[^A-Za-z0-9_\-.,:+/@\n]")
-OBJECTS = 5
 
 
 class BlockError(Exception):
@@ -50,7 +49,7 @@ def evaluate(data: str, context: Context, limits: Limits) -> Any:
 
 def _access(access: str, context: Context, limits: Limits) -> Any:
     faults = []
-    objects = access.split(".", OBJECTS - 1)
+    objects = access.split(".", limits.interpolation_objects - 1)
     if len(objects) <= 1:
         faults.append("invalid pattern used for interpolation. valid pattern is $[[ inputs.input ]]")
     if len(access.encode()) > limits.interpolation_access_bytes:

@@ -50,7 +50,7 @@ def compile_pipeline(
 ) -> Compiled:
     """Compile the file `path` with content `text`. `sources` gives the files that it includes, `inputs` are
     for its own `spec:inputs`. Never raises for anything that a user wrote."""
-    problems = Problems()
+    problems = Problems(limits.problems)
     facts = _with_lookups(facts, sources)
     root = load_all(path, text, facts, sources, limits, inputs or {}, problems)
     if root is None:
@@ -60,7 +60,7 @@ def compile_pipeline(
         return Compiled(errors=problems.in_order(), merged=root)
     configuration = read_configuration(root, problems, limits)
     instances = expand_parallel(configuration.drafts, problems)
-    _check_graph(configuration, instances, problems)
+    _check_graph(configuration, instances, problems, limits)
     if problems.found:
         return Compiled(errors=problems.in_order(), warnings=configuration.warnings, merged=root)
     created = create(configuration, instances, facts, limits)
@@ -75,11 +75,13 @@ def compile_pipeline(
     )
 
 
-def _check_graph(configuration: Configuration, instances: tuple[Instance, ...], problems: Problems) -> None:
+def _check_graph(
+    configuration: Configuration, instances: tuple[Instance, ...], problems: Problems, limits: Limits
+) -> None:
     if configuration.stages is None:
         return
     faulty = {problem.job for problem in problems.found if problem.job is not None}
-    check_graph(configuration.stages, instances, configuration.unreadable | faulty, problems)
+    check_graph(configuration.stages, instances, configuration.unreadable | faulty, problems, limits)
 
 
 def _with_lookups(facts: PushFacts, sources: Sources) -> PushFacts:

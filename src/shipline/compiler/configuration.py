@@ -11,8 +11,9 @@ from shipline.compiler.keywords.variables import GLOBAL_DATA, read_variables
 from shipline.compiler.keywords.workflow import read_auto_cancel, read_name
 from shipline.compiler.limits import Limits
 from shipline.compiler.nodes import Node
-from shipline.compiler.problems import Problem, Problems, closest
+from shipline.compiler.problems import Problem, Problems
 from shipline.compiler.rules import Rule, read_rules
+from shipline.compiler.spelling import closest
 from shipline.model.definition import AutoCancel, When
 from shipline.model.variable import Variable
 
@@ -53,7 +54,7 @@ class Configuration:
 
 def read_configuration(root: Node, problems: Problems, limits: Limits) -> Configuration:
     """Every error of every node is told; GitLab itself hides those below a faulty node."""
-    warnings = Problems()
+    warnings = Problems(limits.problems)
     reader = Reader(problems, limits=limits, notes=warnings)
     keywords = {
         key: root.value[key] for key in KEYWORDS_OR_JOBS if key in root.value and not is_job(root.value[key])
@@ -84,7 +85,8 @@ def read_configuration(root: Node, problems: Problems, limits: Limits) -> Config
         before = len(problems.found)
         draft = read_job(name, node, of_job, defaults)
         drafts.append(draft)
-        if workflow.rules is None and len(problems.found) == before and _may_run_twice(draft):
+        is_right = len(problems.found) == before and not problems.full
+        if workflow.rules is None and is_right and _may_run_twice(draft):
             warnings.add(
                 draft.rules[-1].node if draft.rules else node, f"jobs:{name} {SEVERAL_PIPELINES}", job=name
             )
@@ -118,7 +120,8 @@ def _stages(reader: Reader, node: Node | None) -> tuple[str, ...] | None:
         return (".pre", *DEFAULT_STAGES, ".post")
     stages = reader.nested_texts(node)
     if stages is None:
-        text = "config should be an array of strings or a nested array of strings up to 10 levels deep"
+        most = reader.limits.nesting_levels
+        text = f"config should be an array of strings or a nested array of strings up to {most} levels deep"
         reader.wrong(node, "stages", text)
         return None
     own = [stage for stage in dict.fromkeys(stages) if stage not in (".pre", ".post")]

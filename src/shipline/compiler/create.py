@@ -46,7 +46,7 @@ class _Creator:
     def __init__(self, configuration: Configuration, facts: PushFacts, limits: Limits) -> None:
         self.configuration, self.facts, self.limits = configuration, facts, limits
         self.visible = Visible(facts)
-        self.problems = Problems()
+        self.problems = Problems(limits.problems)
         self.decisions: list[Decision] = []
         self.auto_cancel = configuration.workflow.auto_cancel
         self.variables = configuration.variables
@@ -76,7 +76,7 @@ class _Creator:
         rules = self.configuration.workflow.rules
         if rules is None:
             return True
-        rule = first_match(rules, self.visible.workflow(self.variables), self.facts)
+        rule = first_match(rules, self.visible.workflow(self.variables), self.facts, self.limits)
         decision = by_rules("", rules, rule)
         self.decisions.append(decision)
         if rule is None or not decision.included:
@@ -100,7 +100,7 @@ class _Creator:
         job = self._tags(job)
         if draft.rules is not None:
             try:
-                rule = first_match(draft.rules, self.visible.job(job), self.facts)
+                rule = first_match(draft.rules, self.visible.job(job), self.facts, self.limits)
             except RuleError as error:
                 place = at(instance, "rules")
                 self.problems.add(place, f"Failed to parse rule for {job.name}: {error}", job=job.name)
@@ -135,12 +135,12 @@ class _Creator:
         if only is None and draft.exception is None:
             return Decision(job.name, True, "it has no rules, and workflow: rules let the pipeline through")
         values: Values = self.visible.job(job) if draft.only or draft.exception else {}
-        if only is not None and not wanted(only, self.facts, values):
+        if only is not None and not wanted(only, self.facts, values, self.limits):
             reason = (
                 "`only` does not match" if draft.only else "without rules it runs for branches and tags only"
             )
             return Decision(job.name, False, reason, draft.node.value.get("only"))
-        if draft.exception is not None and unwanted(draft.exception, self.facts, values):
+        if draft.exception is not None and unwanted(draft.exception, self.facts, values, self.limits):
             return Decision(job.name, False, "`except` matches", draft.node.value.get("except"))
         if draft.only is not None:
             return Decision(job.name, True, "`only` matches", draft.node.value.get("only"))

@@ -10,8 +10,6 @@ from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.compiler.loading import Loader, Part
 from shipline.compiler.nodes import Node, YamlError
 
-# GitLab cuts a file twice at most.
-DOCUMENTS = 3
 _SEPARATOR = re.compile(r"^---\s+", re.MULTILINE | re.ASCII)
 
 
@@ -25,7 +23,7 @@ class Documents:
 
 def load(file: str, text: str | bytes, limits: Limits = DEFAULT_LIMITS) -> Node:
     """The first document of `text`, whatever it holds. Raises YamlError."""
-    part = _parts(_decode(text, limits))[0]
+    part = _parts(_decode(text, limits), limits)[0]
     return _load(file, part, limits) or Node(None, file, 1, 1)
 
 
@@ -35,7 +33,7 @@ def load_documents(file: str, text: str | bytes, limits: Limits) -> Documents:
     The header is the first of several documents when it has `spec`; then the last one is the configuration.
     """
     decoded = _decode(text, limits)
-    loaded = [_load(file, part, limits) for part in _parts(decoded)]
+    loaded = [_load(file, part, limits) for part in _parts(decoded, limits)]
     documents = [node for node in loaded if node is not None]
     for node in documents:
         if not isinstance(node.value, dict):
@@ -66,12 +64,12 @@ def _decode(text: str | bytes, limits: Limits) -> str:
     return decoded
 
 
-def _parts(text: str) -> list[Part]:
+def _parts(text: str, limits: Limits) -> list[Part]:
     """GitLab cuts the text itself, before any YAML is read: the white space after `---` goes with it."""
     bounds = [0]
     ends = []
     for match in _SEPARATOR.finditer(text):
-        if len(bounds) == DOCUMENTS:
+        if len(bounds) >= limits.documents:
             break
         ends.append(match.start())
         bounds.append(match.end())

@@ -15,7 +15,6 @@ from functools import lru_cache
 
 import re2
 
-TOKEN_LIMIT = 99
 BLANKS = " \t\n\r\f\v"
 Value = str | bool | None
 _TOKEN = re.compile(
@@ -69,22 +68,22 @@ Tree = Leaf | Operation
 
 
 @lru_cache(maxsize=4096)
-def parse(text: str) -> Expression:
-    """Raises ExpressionError for what GitLab refuses."""
-    parser = _Parser(_tokens(text))
+def parse(text: str, token_limit: int) -> Expression:
+    """`token_limit` and more tokens are too many. Raises ExpressionError for what GitLab refuses."""
+    parser = _Parser(_tokens(text, token_limit))
     tree = _value(parser.disjunction())
     if parser.position != len(parser.tokens):
         raise ExpressionError("invalid expression syntax")
     return Expression(text, tree)
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
+def _tokens(text: str, limit: int) -> list[tuple[str, str]]:
     tokens: list[tuple[str, str]] = []
     position = 0
     stripped = text.rstrip(BLANKS)
     while position < len(stripped):
         match = _TOKEN.match(stripped, position)
-        if match is None or match.lastgroup is None or len(tokens) >= TOKEN_LIMIT:
+        if match is None or match.lastgroup is None or len(tokens) + 1 >= limit:
             raise ExpressionError("invalid expression syntax")
         tokens.append((match.lastgroup, match[match.lastgroup]))
         position = match.end()

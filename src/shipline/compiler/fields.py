@@ -68,7 +68,8 @@ class Reader:
             return (node.value,)
         found = self.nested_texts(node)
         if found is None:
-            text = "config should be a string or a nested array of strings up to 10 levels deep"
+            most = self.limits.nesting_levels
+            text = f"config should be a string or a nested array of strings up to {most} levels deep"
             hint = "quote a command that holds a colon and a blank" if _holds_hash(node) else ""
             self.wrong(node, path, text, hint=hint)
         return found

@@ -8,27 +8,27 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from shipline.compiler.expression import compiled
+from shipline.compiler.limits import Limits
 
-COMPARISON_LIMIT = 50_000
-# More alternatives than these, of `{a,b}{c,d}...`, are left out.
-BRACES_LIMIT = 1_000
 _SIGNS = frozenset("*?[{")
 _NEVER = r"[^\x00-\x{10FFFF}]"
 
 
-def any_match(patterns: Iterable[str], paths: Iterable[str]) -> bool:
+def any_match(patterns: Iterable[str], paths: Iterable[str], limits: Limits) -> bool:
     """True when a path matches a pattern, and, as GitLab says, when there are too many to compare."""
     listed, known = list(patterns), list(paths)
-    if len(listed) * len(known) > COMPARISON_LIMIT:
+    if len(listed) * len(known) > limits.rule_comparisons:
         return True
-    matchers = [matcher for pattern in listed if (matcher := _matcher(pattern)) is not None]
+    most = limits.rule_alternatives, limits.rule_alternative_characters
+    matchers = [matcher for pattern in listed if (matcher := _matcher(pattern, *most)) is not None]
     return any(matcher.fullmatch(path) is not None for matcher in matchers for path in known)
 
 
-def any_exists(patterns: Iterable[str], paths: Collection[str]) -> bool:
+def any_exists(patterns: Iterable[str], paths: Collection[str], limits: Limits) -> bool:
     """As `rules:exists` reads patterns: one without signs is a path as it stands or, with a slash at its end, a
     folder. When all are of the top folder, only that is compared."""
     listed = list(patterns)
@@ -42,28 +42,38 @@ def any_exists(patterns: Iterable[str], paths: Collection[str]) -> bool:
     others = [pattern for pattern in listed if _SIGNS & set(pattern)]
     if all("/" not in pattern and "**" not in pattern for pattern in listed):
         paths = [path for path in paths if "/" not in path]
-    return any_match(others, paths)
+    return any_match(others, paths, limits)
 
 
 @lru_cache(maxsize=4096)
-def _matcher(pattern: str) -> Any:
-    return compiled("|".join(f"(?:{_translate(one)})" for one in _braces(pattern)))
+def _matcher(pattern: str, alternatives: int, characters: int) -> Any:
+    listed = islice(_braces(pattern, characters), alternatives)
+    return compiled("|".join(f"(?:{_translate(one)})" for one in listed) or _NEVER)
 
 
-def _braces(pattern: str) -> list[str]:
-    """`a{b,c}` as `ab` and `ac`, nested ones too."""
-    found: list[str] = []
-    waiting = [(pattern, 0)]
-    while waiting and len(found) < BRACES_LIMIT and len(waiting) < BRACES_LIMIT:
-        text, start = waiting.pop()
+def _braces(pattern: str, characters: int) -> Iterator[str]:
+    """`a{b,c}` as `ab` and `ac`, nested ones too, until that many characters were made on the way."""
+    waiting = [iter([(pattern, 0)])]
+    characters += len(pattern)
+    while waiting:
+        text, start = next(waiting[-1], (None, 0))
+        if text is None:
+            waiting.pop()
+            continue
+        characters -= len(text)
+        if characters < 0:
+            return
         span = _first_braces(text, start)
         if span is None:
-            found.append(text)
-            continue
-        left, right = span
-        head, tail = text[:left], text[right + 1 :]
-        waiting += [(head + part + tail, left) for part in reversed(list(_split(text[left + 1 : right])))]
-    return found
+            yield text
+        else:
+            waiting.append(_filled(text, *span))
+
+
+def _filled(text: str, left: int, right: int) -> Iterator[tuple[str, int]]:
+    """With each part of the braces in their place, and where to look on."""
+    head, tail = text[:left], text[right + 1 :]
+    return ((head + part + tail, left) for part in _split(text[left + 1 : right]))
 
 
 def _first_braces(text: str, position: int) -> tuple[int, int] | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 from shipline.compiler.facts import PushFacts, RuleError
 from shipline.compiler.fields import Reader
 from shipline.compiler.include_entries import IncludeError
+from shipline.compiler.limits import Limits
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problem, Problems
 from shipline.compiler.rules import first_match, read_rules
@@ -16,20 +19,20 @@ KEYS = ("if", "exists", "when", "changes")
 WHENS = ("never", "always")
 
 
-def is_included(entry: Node, values: Mapping[str, str], facts: PushFacts) -> bool:
+def is_included(entry: Node, values: Mapping[str, str], facts: PushFacts, limits: Limits) -> bool:
     """The first rule that holds decides; without rules all are. Raises IncludeError."""
     rules = entry.value.get("rules")
     if rules is None or rules.value is None:
         return True
     _check(rules)
     problems = Problems()
-    read = read_rules(Reader(problems), rules, "include:rules") or ()
+    # Lists of patterns may be as long as they like here.
+    reader = Reader(problems, limits=replace(limits, rule_patterns=sys.maxsize))
+    read = read_rules(reader, rules, "include:rules") or ()
     for problem in problems.found:
-        # Lists of patterns may be as long as they like here.
-        if "has too many entries" not in problem.message:
-            raise IncludeError(_words(problem.message), _place(problem, rules), hint=problem.hint)
+        raise IncludeError(_words(problem.message), _place(problem, rules), hint=problem.hint)
     try:
-        rule = first_match(read, values, facts)
+        rule = first_match(read, values, facts, limits)
     except RuleError as error:
         raise IncludeError(f"include:{error}", rules) from error
     return rule is not None and rule.when is not When.NEVER

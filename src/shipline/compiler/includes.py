@@ -48,7 +48,7 @@ def load_all(
     """The configuration before `extends`, with `include` gone. None when the file itself cannot be read;
     what is wrong in others is in `problems` and left out."""
     if not text.strip():
-        problems.found.append(Problem("Please provide content of .gitlab-ci.yml", path))
+        problems.put(Problem("Please provide content of .gitlab-ci.yml", path))
         return None
     loading = _Loading(facts, limits, problems)
     place = Place(sources, is_own=True)
@@ -56,7 +56,7 @@ def load_all(
         root = prepare(path, text, loading.given(dict(inputs), place), limits)
         return loading.expand(root, place, top=True)
     except YamlError as error:
-        problems.found.append(Problem(error.message, path, error.line, error.column))
+        problems.put(Problem(error.message, path, error.line, error.column))
     except FileError as error:
         problems.add(error.node, error.message)
     except IncludeError as error:
@@ -123,7 +123,7 @@ class _Loading:
         for written in entries_of(include):
             try:
                 entry = normal(written, self.values)
-                if is_included(entry, self.values, facts):
+                if is_included(entry, self.values, facts, self.limits):
                     wanted += wanted_files(entry, self.values, partial(_matching, place))
             except IncludeError as error:
                 self._tell(error)
@@ -162,7 +162,7 @@ class _Loading:
         try:
             return prepare(fetched.file, fetched.content, self.given(inputs, fetched.place), self.limits)
         except YamlError as error:
-            self.problems.found.append(
+            self.problems.put(
                 Problem(f"`{location}`: {error.message}", fetched.file, error.line, error.column)
             )
         except FileError as error:

@@ -38,7 +38,7 @@ def _checks(rule: Node, limits: Limits) -> list[tuple[Node, str]]:
     condition, options = _given(rule, "if"), _given(rule, "options")
     if condition is not None and not isinstance(condition.value, str):
         checks.append((condition, "if should be a string"))
-    elif condition is not None and _expression(condition.value) is None:
+    elif condition is not None and _expression(condition.value, limits) is None:
         checks.append((condition, "if invalid expression syntax"))
     if options is not None and not isinstance(options.value, list):
         checks.append((options, "options should be an array"))
@@ -77,18 +77,18 @@ def undefined_or_circular(inputs: Mapping[str, Node]) -> list[tuple[str, str]]:
     return found
 
 
-def matching_rule(node: Node, values: Mapping[str, Any]) -> Mapping[str, Node]:
+def matching_rule(node: Node, values: Mapping[str, Any], limits: Limits) -> Mapping[str, Node]:
     """The first rule that holds, for the inputs known so far; empty where none does."""
     for rule in _rules(node):
         condition = _given(rule, "if")
-        if condition is None or _holds(condition.value, values):
+        if condition is None or _holds(condition.value, values, limits):
             found: Mapping[str, Node] = rule.value
             return found
     return {}
 
 
-def _holds(text: str, values: Mapping[str, Any]) -> bool:
-    expression = _expression(text)
+def _holds(text: str, values: Mapping[str, Any], limits: Limits) -> bool:
+    expression = _expression(text, limits)
     if expression is None:
         return False
     names = _INPUT.findall(_TEXTS.sub("", text))
@@ -102,7 +102,7 @@ def _holds(text: str, values: Mapping[str, Any]) -> bool:
     return expression.evaluate(value_of)
 
 
-def _expression(text: str) -> Expression | None:
+def _expression(text: str, limits: Limits) -> Expression | None:
     """Inputs stand in an expression where variables do."""
     made, position, number = "", 0, 0
     for match in re.finditer(f"{_TEXTS.pattern}|{_INPUT.pattern}", text):
@@ -114,7 +114,7 @@ def _expression(text: str) -> Expression | None:
             number += 1
         position = match.end()
     try:
-        return parse(made + text[position:])
+        return parse(made + text[position:], limits.expression_tokens)
     except ExpressionError:
         return None
 

@@ -13,6 +13,7 @@ from typing import Any
 from shipline.compiler.expression import compiled
 from shipline.compiler.header import INPUT_TYPES
 from shipline.compiler.input_rules import matching_rule
+from shipline.compiler.limits import Limits
 from shipline.compiler.nodes import Node
 from shipline.compiler.ruby import to_s
 
@@ -29,7 +30,7 @@ class Resolution:
     faults: list[tuple[str, str]] = field(default_factory=list)
 
 
-def resolve_inputs(specs: Mapping[str, Node], given: Mapping[str, Any]) -> Resolution:
+def resolve_inputs(specs: Mapping[str, Node], given: Mapping[str, Any], limits: Limits) -> Resolution:
     """`specs` are the entries of a header without faults."""
     found = Resolution()
     unknown = [name for name in given if name not in specs]
@@ -43,7 +44,7 @@ def resolve_inputs(specs: Mapping[str, Node], given: Mapping[str, Any]) -> Resol
     for name, spec in specs.items():
         if _type(spec) in INPUT_TYPES:
             known = {**given, **found.values}
-            one = _Input(spec, known)
+            one = _Input(spec, known, limits)
             found.faults += [(name, f"`{name}` input: {text}") for text in one.faults(given.get(name))]
             found.values[name] = one.value(given.get(name))
     return found
@@ -58,12 +59,12 @@ def _type(spec: Node) -> Any:
 class _Input:
     """One input, with its rules decided by the inputs before it."""
 
-    def __init__(self, spec: Node, known: Mapping[str, Any]) -> None:
+    def __init__(self, spec: Node, known: Mapping[str, Any], limits: Limits) -> None:
         self.type = _type(spec)
         entry: Mapping[str, Node] = spec.value or {}
         rules = entry.get("rules")
         has_rules = rules is not None and isinstance(rules.value, list)
-        rule = matching_rule(spec, known) if has_rules else entry
+        rule = matching_rule(spec, known, limits) if has_rules else entry
         self.default = rule["default"].plain() if "default" in rule else None
         self.options = rule["options"].plain() if "options" in rule else None
         self.required = "default" not in entry

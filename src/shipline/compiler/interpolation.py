@@ -11,7 +11,7 @@ from typing import Any
 import re2
 
 from shipline.compiler.blocks import BlockError, Context, evaluate
-from shipline.compiler.limits import MIB, Limits
+from shipline.compiler.limits import Limits
 from shipline.compiler.nodes import NO_KEYS, Node, Place
 from shipline.compiler.ruby import to_s
 
@@ -19,8 +19,6 @@ _BLOCK = re2.compile(r"(\$\[\[\s*(\S.*?\S)\s*\]\])")
 _PREFIX = "$[["
 # GitLab leaves these to the server, when it makes the jobs.
 _LEFT_ALONE = ("matrix",)
-# What all values together may add: blocks that stand for long texts would multiply them.
-ADDED_LIMIT = 16 * MIB
 
 
 class InterpolationError(Exception):
@@ -110,7 +108,7 @@ class _Interpolation:
         if _levels(value, self.limits.depth) > self.limits.depth:
             raise InterpolationError(node, "config too large")
         self.added += _size(value) * times
-        if self.added > ADDED_LIMIT:
+        if self.added > self.limits.interpolation_added:
             raise InterpolationError(node, "config too large")
         return value
 

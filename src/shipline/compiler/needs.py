@@ -6,23 +6,27 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from shipline.compiler.instances import Instance
+from shipline.compiler.limits import Limits
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
 from shipline.model.circles import first_circle
 from shipline.model.definition import Environment, JobDefinition
 
-NAME_LIMIT = 255
 CIRCLE = "The pipeline has circular dependencies"
 
 
 def check_graph(
-    stages: tuple[str, ...], instances: tuple[Instance, ...], unreadable: Collection[str], problems: Problems
+    stages: tuple[str, ...],
+    instances: tuple[Instance, ...],
+    unreadable: Collection[str],
+    problems: Problems,
+    limits: Limits,
 ) -> None:
     """Stages exist, needs and dependencies are jobs of this or earlier stages, nothing goes in a circle.
 
     Nothing is said of `unreadable` jobs: they have been told already.
     """
-    _Graph(stages, instances, unreadable, problems).check()
+    _Graph(stages, instances, unreadable, problems, limits).check()
     if not problems.found:
         _check_circles(instances, problems)
 
@@ -39,9 +43,10 @@ class _Graph:
         instances: tuple[Instance, ...],
         unreadable: Collection[str],
         problems: Problems,
+        limits: Limits,
     ) -> None:
         self.stages, self.instances, self.problems = stages, instances, problems
-        self.unreadable = unreadable
+        self.unreadable, self.limits = unreadable, limits
         self.order = {stage: position for position, stage in enumerate(stages)}
         self.jobs = {instance.definition.name: instance.definition for instance in instances}
 
@@ -92,10 +97,9 @@ class _Graph:
         if name not in self.jobs:
             self._wrong(instance, key, f"job: undefined {kind}: {name}")
             return
-        if kind == "need" and len(name) > NAME_LIMIT:
-            self._wrong(
-                instance, key, f"job: need `{name}` name is too long (maximum is {NAME_LIMIT} characters)"
-            )
+        most = self.limits.need_name
+        if kind == "need" and len(name) > most:
+            self._wrong(instance, key, f"job: need `{name}` name is too long (maximum is {most} characters)")
         if self.order.get(self.jobs[name].stage, len(self.stages)) > self.order[job.stage]:
             self._wrong(instance, key, f"job: {kind} {name} is not defined in current or prior stages")
 

@@ -14,10 +14,8 @@ from shipline.compiler.facts import (
     UpstreamFacts,
     UserFacts,
 )
+from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.model.variable import Variable
-
-MESSAGE_LIMIT = 100_000
-DESCRIPTION_LIMIT = 2_700
 
 
 def slug(text: str) -> str:
@@ -26,18 +24,22 @@ def slug(text: str) -> str:
 
 
 def predefined_variables(
-    server: ServerFacts, project: ProjectFacts, commit: CommitFacts, push: PushFacts
+    server: ServerFacts,
+    project: ProjectFacts,
+    commit: CommitFacts,
+    push: PushFacts,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> tuple[Variable, ...]:
     """The variables of the phases before a pipeline and in it; `visible` says which place sees which."""
     values = {
         **_server(server),
         **_project(server, project),
-        **_commit(commit),
+        **_commit(commit, limits.commit_message),
         **_ref(push),
         **_source(push),
         **_user(push.user),
         **_upstream(push.upstream),
-        **_merge_request(server, project, push.merge_request),
+        **_merge_request(server, project, push.merge_request, limits.merge_request_description),
         "CI_CONFIG_REF_URI": _config_ref(server, project, push),
     }
     return tuple(Variable(key, value, raw=True) for key, value in values.items() if value is not None)
@@ -98,15 +100,15 @@ def _project(server: ServerFacts, project: ProjectFacts) -> dict[str, str | None
     }
 
 
-def _commit(commit: CommitFacts) -> dict[str, str | None]:
-    message = commit.message[:MESSAGE_LIMIT]
+def _commit(commit: CommitFacts, limit: int) -> dict[str, str | None]:
+    message = commit.message[:limit]
     title, _, description = message.partition("\n")
     return {
         "CI_COMMIT_SHA": commit.sha,
         "CI_COMMIT_SHORT_SHA": commit.sha[:8],
         "CI_COMMIT_BEFORE_SHA": commit.before_sha,
         "CI_COMMIT_MESSAGE": message,
-        "CI_COMMIT_MESSAGE_IS_TRUNCATED": _truth(len(commit.message) > MESSAGE_LIMIT),
+        "CI_COMMIT_MESSAGE_IS_TRUNCATED": _truth(len(commit.message) > limit),
         "CI_COMMIT_TITLE": title,
         "CI_COMMIT_DESCRIPTION": description.strip("\n"),
         "CI_COMMIT_AUTHOR": commit.author,
@@ -158,12 +160,12 @@ def _upstream(upstream: UpstreamFacts | None) -> dict[str, str | None]:
 
 
 def _merge_request(
-    server: ServerFacts, project: ProjectFacts, request: MergeRequestFacts | None
+    server: ServerFacts, project: ProjectFacts, request: MergeRequestFacts | None, limit: int
 ) -> dict[str, str | None]:
     if request is None:
         return {}
     source_path = request.source_project_path or project.path_with_namespace
-    description = request.description[:DESCRIPTION_LIMIT]
+    description = request.description[:limit]
     kind = (
         "head"
         if request.event_type == "detached"
@@ -189,7 +191,7 @@ def _merge_request(
         "SOURCE_BRANCH_SHA": request.source_sha,
         "TITLE": request.title,
         "DESCRIPTION": description,
-        "DESCRIPTION_IS_TRUNCATED": _truth(len(request.description) > DESCRIPTION_LIMIT),
+        "DESCRIPTION_IS_TRUNCATED": _truth(len(request.description) > limit),
         "DRAFT": _truth(request.draft),
         "SQUASH_ON_MERGE": _truth(request.squash),
         "EVENT_TYPE": request.event_type,

@@ -52,7 +52,7 @@ def prepare(file: str, text: str | bytes, given: Given, limits: Limits) -> Node:
     header = read_header(documents.header, limits)
     if isinstance(header, list):
         raise FileError([fault.message for fault in header], header[0].node)
-    values = _values(documents.header, header, inputs, given)
+    values = _values(documents.header, header, inputs, given, limits)
     component = {name: given.component[name] for name in header.component if name in given.component}
     context = Context({"inputs": values, "component": component}, given.variables)
     try:
@@ -61,11 +61,13 @@ def prepare(file: str, text: str | bytes, given: Given, limits: Limits) -> Node:
         raise FileError(list(error.messages), error.node) from error
 
 
-def _values(node: Node, header: Header, inputs: dict[str, Any], given: Given) -> dict[str, Any]:
+def _values(
+    node: Node, header: Header, inputs: dict[str, Any], given: Given, limits: Limits
+) -> dict[str, Any]:
     specs = header.inputs
     if header.include is not None and header.include.value:
         specs = given.header_inputs(header.include, specs)
-    resolution = resolve_inputs(specs, inputs)
+    resolution = resolve_inputs(specs, inputs, limits)
     if resolution.faults:
         name = resolution.faults[0][0]
         spec = node.value["spec"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from shipline.compiler.limits import DEFAULT_LIMITS
 from shipline.compiler.nodes import Node
-
-PROBLEM_LIMIT = 200
+from shipline.compiler.spelling import closest
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,10 @@ class Problem:
 
 @dataclass
 class Problems:
-    """Collects all problems, so that a person sees every one at once."""
+    """Collects problems up to `limit`, so that a person sees every one at once. The first is always kept:
+    a configuration is right when there are none."""
 
+    limit: int = DEFAULT_LIMITS.problems
     found: list[Problem] = field(default_factory=list)
 
     def in_order(self) -> tuple[Problem, ...]:
@@ -43,8 +45,17 @@ class Problems:
         self, node: Node, message: str, *, job: str | None = None, hint: str = "", ours: bool = False
     ) -> None:
         problem = Problem(message, node.file, node.line, node.column, job, hint, ours)
-        if problem not in self.found and len(self.found) < PROBLEM_LIMIT:
+        if not self.full and problem not in self.found:
             self.found.append(problem)
+
+    def put(self, problem: Problem) -> None:
+        """One that may be told twice."""
+        if not self.full:
+            self.found.append(problem)
+
+    @property
+    def full(self) -> bool:
+        return len(self.found) >= max(self.limit, 1)
 
     def unknown_keys(
         self, node: Node, text: str, unknown: Sequence[str], known: Iterable[str], job: str | None
@@ -55,12 +66,3 @@ class Problems:
         self.add(
             node.key(unknown[0]), f"{text}: {', '.join(unknown)}".lower(), job=job, hint="; ".join(guesses)
         )
-
-
-def closest(key: str, known: Sequence[str]) -> str:
-    """A suggestion for a misspelt key; empty when there is none."""
-    # Seldom needed, and slow to import.
-    import difflib
-
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
-    return f"did you mean {close[0]!r}?" if close else ""

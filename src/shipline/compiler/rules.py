@@ -13,6 +13,7 @@ from shipline.compiler.globs import any_exists, any_match
 from shipline.compiler.keywords.needs import OF_RULE, WrittenNeeds, read_needs
 from shipline.compiler.keywords.variables import NO_DATA, read_variables
 from shipline.compiler.keywords.workflow import read_auto_cancel
+from shipline.compiler.limits import Limits
 from shipline.compiler.nodes import Node
 from shipline.compiler.ruby import to_s
 from shipline.compiler.values import nested
@@ -145,7 +146,7 @@ def _condition(fields: Fields) -> Expression | None:
     try:
         if not isinstance(item.value, str):
             raise ExpressionError
-        return parse(item.value)
+        return parse(item.value, fields.reader.limits.expression_tokens)
     except ExpressionError:
         fields.wrong("if", "invalid expression syntax")
         return None
@@ -202,30 +203,30 @@ def _paths(reader: Reader, node: Node, path: str, attribute: str) -> tuple[str, 
     return tuple(item.value for item in node)
 
 
-def first_match(rules: tuple[Rule, ...], values: Values, facts: PushFacts) -> Rule | None:
+def first_match(rules: tuple[Rule, ...], values: Values, facts: PushFacts, limits: Limits) -> Rule | None:
     """The first rule that holds. Raises RuleError when one cannot be told."""
-    return next((rule for rule in rules if holds(rule, values, facts)), None)
+    return next((rule for rule in rules if holds(rule, values, facts, limits)), None)
 
 
-def holds(rule: Rule, values: Values, facts: PushFacts) -> bool:
+def holds(rule: Rule, values: Values, facts: PushFacts, limits: Limits) -> bool:
     """All of if, changes and exists that the rule has."""
     if rule.condition is not None and not rule.condition.evaluate(values.get):
         return False
-    if rule.changes is not None and not changed(rule.changes, values, facts):
+    if rule.changes is not None and not changed(rule.changes, values, facts, limits):
         return False
-    return rule.exists is None or _existing(rule.exists, values, facts)
+    return rule.exists is None or _existing(rule.exists, values, facts, limits)
 
 
-def changed(changes: Changes, values: Values, facts: PushFacts) -> bool:
+def changed(changes: Changes, values: Values, facts: PushFacts, limits: Limits) -> bool:
     value_of = nested(values)
     paths = facts.changed_paths
     if changes.compare_to is not None:
         paths = facts.changed_since(expand(changes.compare_to, value_of, keep_unknown=True))
     # Where no diff is known, such as on a new branch or in a schedule, everything counts as changed.
-    return paths is None or any_match(_expanded(changes.paths, value_of), paths)
+    return paths is None or any_match(_expanded(changes.paths, value_of), paths, limits)
 
 
-def _existing(exists: Exists, values: Values, facts: PushFacts) -> bool:
+def _existing(exists: Exists, values: Values, facts: PushFacts, limits: Limits) -> bool:
     if not exists.paths:
         return False
     value_of = nested(values)
@@ -234,7 +235,7 @@ def _existing(exists: Exists, values: Values, facts: PushFacts) -> bool:
     else:
         ref = expand(exists.ref, value_of, keep_unknown=True) if exists.ref is not None else None
         paths = facts.tracked_in(expand(exists.project, value_of, keep_unknown=True), ref)
-    return any_exists(_expanded(exists.paths, value_of), paths)
+    return any_exists(_expanded(exists.paths, value_of), paths, limits)
 
 
 def _expanded(patterns: tuple[str, ...], value_of: Callable[[str], str | None]) -> list[str]:

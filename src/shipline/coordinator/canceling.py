@@ -35,8 +35,8 @@ def cancel_one(job: Job, reason: str) -> None:
     """A running job is told so at its runner's next word, and runs its after_script if the runner can."""
     if job.status == JobStatus.CANCELING:
         return
-    info = job.runner.info if job.runner else {}
-    graceful = job.status == JobStatus.RUNNING and info.get("features", {}).get("cancel_gracefully")
+    features = job.runner_manager.features if job.runner_manager else {}
+    graceful = job.status == JobStatus.RUNNING and features.get("cancel_gracefully")
     change_status(job, JobStatus.CANCELING if graceful else JobStatus.CANCELED, reason)
     tell(f"job:{job.pk}")
     if job.bridge:
@@ -74,5 +74,5 @@ def cancelable(job: Job) -> CancelableJob:
 
 
 def _alive(pipeline: Pipeline) -> list[Job]:
-    rows = Job.objects.select_for_update(of=("self",)).select_related("runner")
+    rows = Job.objects.select_for_update(of=("self",)).select_related("runner_manager")
     return list(rows.filter(pipeline=pipeline, retried=False).exclude(status__in=list(FINISHED)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -50,7 +51,8 @@ def values(definition: JobDefinition, given: Mapping[str, Any]) -> dict[str, Any
 
 
 def with_inputs(definition: JobDefinition, given: Mapping[str, Any]) -> JobDefinition:
-    """The job with its inputs' values in place of `${{ job.inputs.NAME }}`."""
+    """The job with its inputs' values in place of `${{ job.inputs.NAME }}`, for a runner that does not know
+    inputs."""
     if not definition.inputs:
         return definition
     found = values(definition, given)
@@ -65,7 +67,14 @@ def with_inputs(definition: JobDefinition, given: Mapping[str, Any]) -> JobDefin
         return value
 
     plain = _DEFINITION.dump_python(definition, mode="json")
-    return _DEFINITION.validate_python(plain | {key: put(plain[key]) for key in PLACES})
+    return _DEFINITION.validate_python(plain | {key: put(plain[key]) for key in PLACES} | {"inputs": []})
+
+
+def with_values(definition: JobDefinition, given: Mapping[str, Any]) -> JobDefinition:
+    """The job for a runner that puts the values in itself: they stand where the defaults stood."""
+    found = values(definition, given)
+    inputs = tuple(replace(one, default=found[one.name]) for one in definition.inputs)
+    return replace(definition, inputs=inputs)
 
 
 def text(value: Any) -> str:

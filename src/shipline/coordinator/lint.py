@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shipline.compiler import CommitFacts, Compiled, Problem, compile_pipeline
+from shipline.compiler.limits import chosen_limits
 from shipline.compiler.sources import NOTHING, Sources
 from shipline.coordinator.asked import RefUpdate
 from shipline.coordinator.facts import push_facts
@@ -14,6 +15,7 @@ from shipline.coordinator.pipelines import CONFIG_PATH
 from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
 from shipline.coordinator.sources import CommitSources
+from shipline.sources.budget import Budget
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -30,10 +32,13 @@ def lint(project: Project, content: bytes, ref: str, user: User, *, sha: str | N
     commit = services().repositories.commit(project.pk, sha, ZERO) if sha is not None else None
     update = RefUpdate(ref, kind or "branch", ZERO, commit.sha if commit is not None else ZERO)
     facts = push_facts(project, update, commit or CommitFacts(ZERO), "push", user)
-    sources: Sources = CommitSources(project, commit.sha, user) if commit is not None else NOTHING
+    limits = chosen_limits(services().config.limits)
+    sources: Sources = NOTHING
+    if commit is not None:
+        sources = CommitSources(project, commit.sha, user, budget=Budget(limits.include_seconds))
     if commit is None:
         facts = replace(facts, tracked_paths=NOTHING.tracked)
-    return compile_pipeline(CONFIG_PATH, content, facts, sources)
+    return compile_pipeline(CONFIG_PATH, content, facts, sources, limits)
 
 
 def _kind(project: Project, ref: str) -> str | None:

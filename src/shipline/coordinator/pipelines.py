@@ -11,6 +11,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from shipline.compiler import Compiled, Decision, Problem, PushFacts, compile_pipeline
+from shipline.compiler.limits import chosen_limits
 from shipline.coordinator.asked import NOTHING_MORE, Asked, Created, RefUpdate
 from shipline.coordinator.facts import push_facts
 from shipline.coordinator.models import Job, Pipeline, Project
@@ -20,6 +21,7 @@ from shipline.coordinator.sources import CommitSources
 from shipline.coordinator.superseding import supersede
 from shipline.model.definition import JobDefinition
 from shipline.model.status import PipelineStatus
+from shipline.sources.budget import Budget
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -73,14 +75,15 @@ def _details(decisions: Iterable[Decision]) -> tuple[str, ...]:
 
 def _compile(project: Project, sha: str, push: PushFacts, user: User | None, asked: Asked) -> Compiled:
     parent = asked.upstream.pipeline if asked.upstream and push.source == "parent_pipeline" else None
-    sources = CommitSources(project, sha, user, parent)
+    limits = chosen_limits(services().config.limits)
+    sources = CommitSources(project, sha, user, parent, Budget(limits.include_seconds))
     if asked.configuration is not None:
-        return compile_pipeline(CHILD_PATH, asked.configuration, push, sources, inputs=asked.inputs)
+        return compile_pipeline(CHILD_PATH, asked.configuration, push, sources, limits, inputs=asked.inputs)
     text = services().repositories.file(project.pk, sha, CONFIG_PATH)
     if text is None:
         missing = Problem("The file is not there: no jobs are defined for this commit", CONFIG_PATH)
         return Compiled(errors=(missing,))
-    return compile_pipeline(CONFIG_PATH, text, push, sources, inputs=asked.inputs)
+    return compile_pipeline(CONFIG_PATH, text, push, sources, limits, inputs=asked.inputs)
 
 
 def _store(

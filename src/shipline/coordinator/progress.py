@@ -69,7 +69,9 @@ def tell(*topics: str) -> None:
 def lock(job: Job) -> Job:
     """The job as it is now; nobody else changes it until the transaction ends. Whoever changes a status looks
     at the job through this first: what a request has read before may be over."""
-    rows = Job.objects.select_for_update(of=("self",)).select_related("project", "pipeline", "runner")
+    rows = Job.objects.select_for_update(of=("self",)).select_related(
+        "project", "pipeline", "runner", "runner_manager"
+    )
     return rows.get(pk=job.pk)
 
 
@@ -154,7 +156,8 @@ def new_attempt(job: Job) -> Job:
         bridge=job.bridge,
         variables=job.variables,
         inputs=job.inputs,
-        allow_failure=job.allow_failure,
+        # As it was written: an exit code may have allowed this one attempt to fail.
+        allow_failure=definition_of(job).allow_failure,
         timeout=job.timeout,
         attempt=job.attempt + 1,
     )

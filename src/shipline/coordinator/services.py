@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from django.apps import apps
 
 from shipline.config import Config, DataFolder
+from shipline.coordinator.rate_limits import RateLimits
 from shipline.coordinator.repositories import Repositories
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Services:
     pool: ThreadPoolExecutor
     # The pushes under way: the token of their hooks -> project and user.
     pushes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    rate_limits: RateLimits = field(default_factory=RateLimits)
 
 
 def install(services: Services) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shipline.compiler.components import files_of, is_release_range, newest_release
@@ -16,8 +16,10 @@ from shipline.compiler.sources import (
 )
 from shipline.coordinator.access import may_read
 from shipline.coordinator.archives import ArchiveError, read_member
+from shipline.coordinator.artifacts import stored_at
 from shipline.coordinator.models import JobArtifact, Pipeline, Project
 from shipline.coordinator.services import services
+from shipline.sources.budget import Budget
 from shipline.sources.remote import Fetcher, FetchError
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class CommitSources:
     sha: str
     user: User | None
     parent: Pipeline | None = None
+    budget: Budget = field(default_factory=lambda: Budget(DEFAULT_LIMITS.include_seconds))
 
     def local(self, path: str) -> bytes | None:
         return services().repositories.file(self.of.pk, self.sha, path)
@@ -47,12 +50,12 @@ class CommitSources:
         sha = services().repositories.resolve(found.pk, ref or "HEAD")
         if sha is None:
             raise reference_not_found(project, ref or "HEAD")
-        return CommitSources(found, sha, self.user, self.parent)
+        return CommitSources(found, sha, self.user, self.parent, self.budget)
 
     def remote(self, url: str) -> bytes:
         """Over https, from public addresses alone: whoever may push must not reach this machine's network."""
         try:
-            return Fetcher().fetch(url)
+            return Fetcher(budget=self.budget).fetch(url)
         except FetchError as error:
             raise SourceError(str(error)) from error
 
@@ -74,7 +77,7 @@ class CommitSources:
         for file in files_of(name):
             content = repositories.file(found.pk, sha, file)
             if content is not None:
-                inside = CommitSources(found, sha, self.user)
+                inside = CommitSources(found, sha, self.user, self.parent, self.budget)
                 return Component(content, file, inside, name, sha, release, version)
         raise component_not_found(address)
 
@@ -93,9 +96,8 @@ class CommitSources:
                 hint=f"the trigger job has to come after {job} (a later stage, or needs), and its artifacts must not "
                 "have expired",
             )
-        archive = services().data.coordinator / "artifacts" / found.file
         try:
-            content = read_member(archive, path, DEFAULT_LIMITS.text_bytes)
+            content = read_member(stored_at(found), path, DEFAULT_LIMITS.text_bytes)
         except ArchiveError as error:
             raise SourceError(f"Artifacts of job `{job}`: {error}!") from error
         if content is None:

@@ -25,7 +25,7 @@ def supersede(pipeline: Pipeline) -> None:
     if not others:
         return
     jobs: dict[int, list[Job]] = {number: [] for number in others}
-    found = Job.objects.select_for_update(of=("self",)).select_related("runner").order_by("pk")
+    found = Job.objects.select_for_update(of=("self",)).select_related("runner_manager").order_by("pk")
     for job in found.filter(pipeline__in=list(others), retried=False):
         jobs[job.pipeline_id].append(job)
     head = _head(pipeline)

@@ -6,18 +6,22 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from shipline.sources.addresses import is_public
+from shipline.sources.budget import Budget
 from shipline.version import __version__
 
 SECONDS = 15.0
+TOTAL_SECONDS = 30.0
 SIZE_LIMIT = 2 * 1024 * 1024
 REDIRECT_LIMIT = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
+TOOK_TOO_LONG = "Resolving config took longer than expected"
 BLOCKED = "Remote file could not be fetched because URL is blocked: "
 LOCAL = "Requests to the local network are not allowed"
 
@@ -39,7 +43,8 @@ def resolve(host: str, port: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Fetcher:
-    """`allow_private` lets it go to addresses that are not public, such as a server of one's own."""
+    """`allow_private` lets it go to addresses that are not public, such as a server of one's own. `seconds` are
+    for one answer, `budget` for all."""
 
     allow_private: bool = False
     seconds: float = SECONDS
@@ -47,12 +52,17 @@ class Fetcher:
     redirect_limit: int = REDIRECT_LIMIT
     resolve: Resolve = resolve
     context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    budget: Budget = field(default_factory=lambda: Budget(TOTAL_SECONDS))
 
     def fetch(self, url: str) -> bytes:
         """The content. Raises FetchError. Each redirect is checked like the first address."""
         at = url
         for _ in range(self.redirect_limit + 1):
-            answer = self._once(url, at)
+            began = time.monotonic()
+            try:
+                answer = self._once(url, at)
+            finally:
+                self.budget.spent += time.monotonic() - began
             if isinstance(answer, bytes):
                 return answer
             at = urljoin(at, answer)
@@ -62,9 +72,12 @@ class Fetcher:
         """The content, or where it went."""
         parts = self._checked(url, at)
         host, port = parts.hostname or "", parts.port or 443
-        connection = _Pinned(host, port, self._address(url, host, port), self.seconds, self.context)
+        seconds = min(self.seconds, self.budget.left)
+        if seconds <= 0:
+            raise FetchError(TOOK_TOO_LONG)
+        connection = _Pinned(host, port, self._address(url, host, port), seconds, self.context)
         # Each read has a timeout; this ends a server that sends one byte at a time.
-        watch = threading.Timer(self.seconds, connection.cut)
+        watch = threading.Timer(seconds, connection.cut)
         watch.daemon = True
         watch.start()
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipline.compiler.components import files_of, is_release_range, newest_release
+from shipline.compiler.limits import DEFAULT_LIMITS
 from shipline.compiler.sources import (
     Component,
     SourceError,
@@ -14,6 +15,7 @@ from shipline.compiler.sources import (
     project_not_found,
     reference_not_found,
 )
+from shipline.sources.budget import Budget
 from shipline.sources.folder import CommitFiles, Folder
 from shipline.sources.git import repository_at
 
@@ -25,6 +27,7 @@ class Elsewhere:
     projects: Mapping[str, Path] = field(default_factory=dict)
     templates: Path | None = None
     allow_private: bool = False
+    budget: Budget = field(default_factory=lambda: Budget(DEFAULT_LIMITS.include_seconds))
     fetched: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -51,7 +54,7 @@ class Workspace:
         found = self.elsewhere.fetched.get(url)
         if found is None:
             try:
-                found = Fetcher(self.elsewhere.allow_private).fetch(url)
+                found = Fetcher(self.elsewhere.allow_private, budget=self.elsewhere.budget).fetch(url)
             except FetchError as error:
                 raise SourceError(str(error), hint=error.hint) from error
             self.elsewhere.fetched[url] = found

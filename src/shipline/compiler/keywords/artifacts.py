@@ -20,7 +20,6 @@ REPORTS = (
     "repository_xray", "requirements", "requirements_v2", "sast", "secret_detection", "terraform",
 )  # fmt: skip
 COVERAGE_FORMATS = ("cobertura", "jacoco")
-EXPOSE_AS_LIMIT = 100
 _EXPOSE_AS = re.compile(r"\w[-\w ]*", re.ASCII)
 
 
@@ -57,8 +56,9 @@ def _expose_as(fields: Fields) -> str | None:
     name = fields.text("expose_as")
     if name is None:
         return None
-    if len(name) > EXPOSE_AS_LIMIT:
-        fields.wrong("expose_as", f"is too long (maximum is {EXPOSE_AS_LIMIT} characters)")
+    limit = fields.reader.limits.expose_as
+    if len(name) > limit:
+        fields.wrong("expose_as", f"is too long (maximum is {limit} characters)")
     if _EXPOSE_AS.fullmatch(name) is None:
         fields.wrong("expose_as", "can contain only letters, digits, '-', '_' and spaces")
     return name

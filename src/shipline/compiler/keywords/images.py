@@ -113,6 +113,7 @@ def _pull_policy(reader: Reader, node: Node | None, path: str) -> tuple[str, ...
 
 
 def _executor_options(fields: Fields) -> dict[str, str]:
+    limit = fields.reader.limits.executor_user
     found: dict[str, str] = {}
     for executor, known in _EXECUTOR_KEYS.items():
         options = fields.given(executor)
@@ -124,7 +125,7 @@ def _executor_options(fields: Fields) -> dict[str, str]:
         for key, item in options.value.items():
             if key not in known:
                 fields.wrong("executor_opts", f"'/{executor}/{key}' must be a valid 'schema'", at=item)
-            elif not _is_user(item) if key == "user" else not _is_text(item):
+            elif not _is_text(item) or (key == "user" and len(item.value) > limit):
                 fields.wrong("executor_opts", f"'/{executor}/{key}' must be a valid 'string'", at=item)
             else:
                 found[f"{executor}:{key}"] = str(item.value)
@@ -133,7 +134,3 @@ def _executor_options(fields: Fields) -> dict[str, str]:
 
 def _is_text(node: Node) -> bool:
     return isinstance(node.value, str) and bool(node.value)
-
-
-def _is_user(node: Node) -> bool:
-    return _is_text(node) and len(node.value) <= 255

@@ -61,15 +61,15 @@ def read_needs(
     wrong = [kind for kind, needs in kinds.items() if needs and kind not in allowed]
     if wrong:
         reader.wrong(node, path, f"config uses invalid types: {', '.join(wrong)}")
-    _check_limit(reader, node, path, [need for need in others if need.project is not None], "needs_projects")
-    _check_limit(reader, node, path, [need for need in others if need.project is None], "needs_pipelines")
+    elsewhere = sum(need.project is not None for need in others)
+    _check_limit(reader, node, path, elsewhere, reader.limits.needs_projects)
+    _check_limit(reader, node, path, len(others) - elsewhere, reader.limits.needs_pipelines)
     return WrittenNeeds(jobs, others, mirrors[0] if len(mirrors) == 1 else None)
 
 
-def _check_limit(reader: Reader, node: Node, path: str, needs: list[CrossNeed], limit: str) -> None:
-    allowed: int = getattr(reader.limits, limit)
-    if len(needs) > allowed:
-        reader.wrong(node, path, f"config must be less than or equal to {allowed}")
+def _check_limit(reader: Reader, node: Node, path: str, count: int, limit: int) -> None:
+    if count > limit:
+        reader.wrong(node, path, f"config must be less than or equal to {limit}")
 
 
 def _need(reader: Reader, node: Node, path: str) -> WrittenNeed | CrossNeed | None:
@@ -112,7 +112,7 @@ def _job_need(reader: Reader, node: Node, path: str) -> WrittenNeed:
     fields = _checked(reader, node, path, JOB_KEYS)
     written = fields.given("parallel")
     parallel = (
-        read_parallel(reader, written, f"{path}:parallel", numbers=False, limited=False)
+        read_parallel(reader, written, f"{path}:parallel", numbers=False, of_need=True)
         if written is not None
         else None
     )

@@ -16,6 +16,7 @@ from shipline.compiler.expression import (
 from shipline.compiler.facts import PushFacts
 from shipline.compiler.fields import STRINGS, Fields, Reader
 from shipline.compiler.globs import any_match
+from shipline.compiler.limits import Limits
 from shipline.compiler.nodes import Node
 from shipline.compiler.ruby import to_s
 
@@ -78,31 +79,31 @@ def _expressions(fields: Fields) -> tuple[Expression, ...] | None:
     texts = fields.reader.texts(item, fields.path, f"variables {STRINGS}")
     for text in texts:
         try:
-            found.append(parse(text))
+            found.append(parse(text, fields.reader.limits.expression_tokens))
         except ExpressionError:
             fields.wrong("variables", "invalid expression syntax")
     return tuple(found)
 
 
-def wanted(only: Only, facts: PushFacts, values: Values) -> bool:
+def wanted(only: Only, facts: PushFacts, values: Values, limits: Limits) -> bool:
     """`only`: every key that it has must hold; without refs the default ones apply."""
     refs = only.refs if only.refs is not None else DEFAULT_ONLY.refs or ()
-    return _ref_matches(refs, facts) and all(_others(only, facts, values))
+    return _ref_matches(refs, facts) and all(_others(only, facts, values, limits))
 
 
-def unwanted(exception: Only, facts: PushFacts, values: Values) -> bool:
+def unwanted(exception: Only, facts: PushFacts, values: Values, limits: Limits) -> bool:
     """`except`: any key that it has."""
     if exception.refs is not None and _ref_matches(exception.refs, facts):
         return True
-    return any(_others(exception, facts, values))
+    return any(_others(exception, facts, values, limits))
 
 
-def _others(only: Only, facts: PushFacts, values: Values) -> list[bool]:
+def _others(only: Only, facts: PushFacts, values: Values, limits: Limits) -> list[bool]:
     checks = []
     if only.variables is not None:
         checks.append(any(expression.evaluate(values.get) for expression in only.variables))
     if only.changes is not None:
-        checks.append(facts.changed_paths is None or any_match(only.changes, facts.changed_paths))
+        checks.append(facts.changed_paths is None or any_match(only.changes, facts.changed_paths, limits))
     if only.kubernetes:
         checks.append(values.get("CI_KUBERNETES_ACTIVE") == "true")
     return checks

@@ -22,9 +22,9 @@ class Parallel:
 
 
 def read_parallel(
-    reader: Reader, node: Node, path: str, *, numbers: bool = True, limited: bool = True
+    reader: Reader, node: Node, path: str, *, numbers: bool = True, of_need: bool = False
 ) -> Parallel | None:
-    """`numbers` False: for triggers and needs, which take a matrix only."""
+    """`numbers` False: for triggers and needs, which take a matrix only. `of_need`: it names jobs and makes none."""
     if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
         return _number(reader, node, path, numbers)
     if not isinstance(node.value, dict):
@@ -37,7 +37,7 @@ def read_parallel(
         return None
     if matrix.value is None:
         return None
-    return Parallel(matrix=_matrix(reader, matrix, f"{path}:matrix", limited))
+    return Parallel(matrix=_matrix(reader, matrix, f"{path}:matrix", of_need))
 
 
 def _number(reader: Reader, node: Node, path: str, numbers: bool) -> Parallel | None:
@@ -55,16 +55,16 @@ def _number(reader: Reader, node: Node, path: str, numbers: bool) -> Parallel | 
     return None
 
 
-def _matrix(reader: Reader, node: Node, path: str, limited: bool) -> tuple[Row, ...]:
+def _matrix(reader: Reader, node: Node, path: str, of_need: bool) -> tuple[Row, ...]:
     if not isinstance(node.value, list) or any(not isinstance(item.value, dict) for item in node):
         reader.wrong(node, path, "config should be an array of hashes")
         return ()
     rows = [row for item in node if (row := _row(reader, item, f"{path}:variables")) is not None]
     count = sum(_size(row) for row in rows)
-    if limited and count > reader.limits.parallel:
+    if count > reader.limits.parallel:
         reader.wrong(node, path, f"config generates too many jobs (maximum is {reader.limits.parallel})")
         return ()
-    if limited and count == 0 and len(rows) == len(node.value):
+    if not of_need and count == 0 and len(rows) == len(node.value):
         reader.note(node, f"{path} is empty, and so there is no such job")
     return tuple(rows)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from shipline.compiler.facts import PushFacts
+from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.compiler.nodes import Node
 from shipline.compiler.present.origins import Origin, Origins
 from shipline.compiler.present.verdicts import Verdict, verdicts
@@ -109,8 +110,10 @@ def explain(
     layers: Layers,
     why: str,
     facts: PushFacts,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Explanation:
-    """`name` is a job of `merged`, or one of the jobs that `parallel` made of it."""
+    """`name` is a job of `merged`, or one of the jobs that `parallel` made of it; `limits` are those that it was
+    compiled with."""
     written = written_name(merged, name) or name
     jobs = [
         job
@@ -135,7 +138,9 @@ def explain(
         keywords=tuple(_keywords(written, merged, origins, final, layers)),
         variables=variables,
         jobs=tuple(job.name for job in jobs if job.name != name),
-        rules=tuple(verdicts(merged.value[written].value.get("rules"), layers.job_rule, values, facts)),
+        rules=tuple(
+            verdicts(merged.value[written].value.get("rules"), layers.job_rule, values, facts, limits)
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shipline.compiler.facts import PushFacts, RuleError
 from shipline.compiler.fields import Reader, flat
-from shipline.compiler.limits import DEFAULT_LIMITS
+from shipline.compiler.limits import Limits
 from shipline.compiler.nodes import Node
 from shipline.compiler.problems import Problems
 from shipline.compiler.rules import holds, read_rules
@@ -31,16 +31,20 @@ class Verdict:
 
 
 def verdicts(
-    rules: Node | None, matched: Node | None, values: Mapping[str, str] | None, facts: PushFacts
+    rules: Node | None,
+    matched: Node | None,
+    values: Mapping[str, str] | None,
+    facts: PushFacts,
+    limits: Limits,
 ) -> list[Verdict]:
     """`matched` is the rule that decided; `values` are what the rules saw, None where that is not known."""
     if rules is None or not isinstance(rules.value, list):
         return []
     found: list[Verdict] = []
     asked = True
-    for number, rule in enumerate(flat(rules, DEFAULT_LIMITS.nesting_levels), 1):
+    for number, rule in enumerate(flat(rules, limits.nesting_levels), 1):
         state = (rule is matched) if asked else None
-        why = _why(rule, values, facts) if state is not None and values is not None else ""
+        why = _why(rule, values, facts, limits) if state is not None and values is not None else ""
         found.append(Verdict(number, _text(rule), state, why, rule.file, rule.line))
         asked = asked and not state
     return found
@@ -61,14 +65,14 @@ def _short(value: object) -> str:
     return ", ".join(str(item) for item in value) if isinstance(value, list) else " ".join(str(value).split())
 
 
-def _why(rule: Node, values: Mapping[str, str], facts: PushFacts) -> str:
+def _why(rule: Node, values: Mapping[str, str], facts: PushFacts, limits: Limits) -> str:
     """The first part that does not hold, else the values behind `if`."""
     for key in PARTS:
         part = rule.value.get(key)
         if part is None or part.value is None:
             continue
         try:
-            passes = _holds(rule.holding({key: part}), values, facts)
+            passes = _holds(rule.holding({key: part}), values, facts, limits)
         except RuleError as error:
             return str(error)
         if not passes:
@@ -83,10 +87,10 @@ _NO_FILE = {
 }
 
 
-def _holds(rule: Node, values: Mapping[str, str], facts: PushFacts) -> bool:
+def _holds(rule: Node, values: Mapping[str, str], facts: PushFacts, limits: Limits) -> bool:
     listed = Node([rule], rule.file, rule.line, rule.column)
-    read = read_rules(Reader(Problems()), listed, "rules") or ()
-    return all(holds(one, values, facts) for one in read)
+    read = read_rules(Reader(Problems(), limits=limits), listed, "rules") or ()
+    return all(holds(one, values, facts, limits) for one in read)
 
 
 def _told(condition: Node, values: Mapping[str, str]) -> Iterator[str]:

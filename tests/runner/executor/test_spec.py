@@ -11,6 +11,7 @@ from shipline.errors import ProtocolError
 from shipline.protocols.runner_api import JobPayload
 from shipline.runner.config_file import DockerSection, RunnerSection
 from shipline.runner.executor.spec import JobSpec, job_spec, service_aliases, wait_ports
+from shipline.runner.failure import JobFailed
 from shipline.runner.script import detect_shell
 from shipline.runner.variables import job_variables
 
@@ -49,7 +50,8 @@ def containers(made: JobSpec) -> list[Any]:
 def test_everything_is_named_after_the_job_and_the_attempt() -> None:
     made = spec(services=[{"name": "postgres:15"}, {"name": "redis"}])
     assert made.name == NAME
-    assert (made.network["Name"], made.volume["Name"]) == (NAME, NAME)
+    assert made.network.body is not None
+    assert [made.network.body["Name"], *(one.name for one in made.volumes)] == [NAME, NAME]
     assert [one.name for one in containers(made)] == [
         f"{NAME}-predefined",
         f"{NAME}-build",
@@ -67,7 +69,8 @@ def test_a_name_holds_only_what_the_engine_allows() -> None:
 
 def test_everything_carries_its_owner_its_role_and_the_job() -> None:
     made = spec(services=[{"name": "redis"}])
-    labelled = [made.network["Labels"], made.volume["Labels"]]
+    assert made.network.body is not None
+    labelled = [made.network.body["Labels"], *(one.labels for one in made.volumes)]
     labelled += [one.config["Labels"] for one in containers(made)]
     assert [one["io.shipline.role"] for one in labelled] == [
         "job-network",
@@ -109,11 +112,10 @@ def test_where_it_is_configured_the_build_and_the_services_are_privileged_but_ne
     assert [one.config["HostConfig"]["Privileged"] for one in containers(made)] == [False, True, True]
 
 
-def test_the_builds_are_mounted_in_the_helper_and_the_build_and_not_in_services() -> None:
-    made = spec(section(volumes=("/certs:/certs:ro", "/cache")), services=[{"name": "redis"}])
-    binds = [one.config["HostConfig"]["Binds"] for one in containers(made)]
-    own = f"{NAME}:/builds"
-    assert binds == [[own, "/certs:/certs:ro"], [own, "/certs:/certs:ro"], ["/certs:/certs:ro"]]
+def test_the_builds_and_the_configs_volumes_are_mounted_everywhere() -> None:
+    made = spec(section(volumes=("/certs:/certs:ro",)), services=[{"name": "redis"}])
+    for one in containers(made):
+        assert one.config["HostConfig"]["Binds"] == [f"{NAME}:/builds", "/certs:/certs:ro"]
 
 
 def test_extra_hosts_are_known_everywhere() -> None:
@@ -128,16 +130,23 @@ def test_the_image_is_the_jobs_with_its_variables_replaced_or_the_runners() -> N
 
 
 def test_pull_policies_are_the_jobs_or_the_runners() -> None:
-    runner = section(pull_policy=("if-not-present", "always"))
-    assert spec(runner).build.pull_policies == ("if-not-present", "always")
+    runner = section(pull_policy=("if-not-present", "always"), allowed_pull_policies=("always", "never"))
     made = spec(
         runner,
         image={"name": "a", "pull_policy": ["never"]},
-        services=[{"name": "b", "pull_policy": ["always"]}, {"name": "c"}],
+        services=[{"name": "b", "pull_policy": ["if-not-present", "always"]}, {"name": "c"}],
     )
     assert made.build.pull_policies == ("never",)
-    assert [one.container.pull_policies for one in made.services] == [("always",), runner.docker.pull_policy]
+    assert [one.container.pull_policies for one in made.services] == [("always",), ("always",)]
     assert made.helper.pull_policies == ("if-not-present",)
+    assert spec(section(pull_policy=("if-not-present",))).build.pull_policies == ("if-not-present",)
+
+
+def test_a_pull_policy_that_is_not_allowed_fails_the_job() -> None:
+    with pytest.raises(
+        JobFailed, match="pull policy always of a is not allowed on this runner; allowed: nev"
+    ):
+        spec(section(pull_policy=("never",)), image={"name": "a", "pull_policy": ["always"]})
 
 
 def test_the_build_reads_its_script_from_stdin() -> None:

@@ -1,0 +1,137 @@
+"""One job in the manager's hands: accepted, run, told. What happens inside it is `job.py`'s."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiodocker
+
+from shipline.errors import EngineUnavailable, RemoteError
+from shipline.protocols.runner_api import JobPayload
+from shipline.runner.acceptance import Verdict, accept, give_back
+from shipline.runner.config.sections import RunnerSection
+from shipline.runner.coordinator_client import CoordinatorClient
+from shipline.runner.job import JobRun, Result
+from shipline.runner.journal import Entry, Journal
+from shipline.runner.masking import Masker
+from shipline.runner.reporting import Reporter
+from shipline.runner.trace import Trace
+from shipline.runner.variables import job_variables
+
+LAST_WORDS_SECONDS = 5.0
+ACCEPTING = "accept_job"
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class WatchedTrace(Trace):
+    """Tells which section of the log has begun: that is the job's stage."""
+
+    watch: Callable[[str], None] = lambda _stage: None
+
+    def start_section(self, name: str, *more: Any, **options: Any) -> None:
+        self.watch(name)
+        super().start_section(name, *more, **options)
+
+
+@dataclass
+class HeldJob:
+    """`stopping` tells whether the manager is going down. `changed` is called at each new stage. `since` in
+    seconds since the epoch. `result` is there when it has ended, None for a job that was never ours."""
+
+    payload: JobPayload
+    section: RunnerSection
+    docker: aiodocker.Docker
+    client: CoordinatorClient
+    journal: Journal
+    stopping: Callable[[], bool]
+    changed: Callable[[], object]
+    since: float = field(default_factory=time.time)
+    stage: str = ACCEPTING
+    result: Result | None = None
+
+    async def hold(self) -> None:
+        """To its end, or to that of the manager. Uses the client up. What the coordinator has not heard of stays in
+        the journal, for the manager's next life."""
+        entry = Entry(self.section.url, self.payload.id, self.payload.token)
+        self.journal.add(entry)
+        async with self.client:
+            told = await self._run() if await self._accepted() else True
+        if told:
+            self.journal.remove(entry)
+
+    async def _accepted(self) -> bool:
+        try:
+            found = await accept(self.client, self.payload)
+            if found is Verdict.OURS:
+                return True
+            _log.warning("job %s is not ours any more", self.payload.id)
+            if found is Verdict.LOST:
+                return False
+        except asyncio.CancelledError:
+            _log.info("job %s goes back to the coordinator", self.payload.id)
+        with contextlib.suppress(RemoteError, TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await give_back(self.client, self.payload)
+        return False
+
+    async def _run(self) -> bool:
+        """Whether its end was told."""
+        payload, section = self.payload, self.section
+        masked = [one.value for one in payload.variables if one.masked]
+        # References in them are replaced before the job sees them.
+        masked += job_variables(payload, section, payload.runner_info.timeout).secrets
+        trace = WatchedTrace(
+            Masker([*masked, payload.token], payload.features.token_mask_prefixes),
+            section.output_limit * 1024,
+            time.time,
+            payload.features.trace_sections,
+            watch=self._reached,
+        )
+        run = JobRun(payload, section, trace, self.docker, secrets.token_hex(4))
+        running = asyncio.create_task(run.run())
+        reporter = Reporter(self.client, payload, trace, running.cancel, run.cancelled.set, time.monotonic)
+        following = asyncio.create_task(reporter.follow())
+        try:
+            result = await asyncio.shield(running)
+        except asyncio.CancelledError:
+            result = await self._interrupted(running, trace)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+        self.result = result
+        self._reached("finish")
+        try:
+            async with asyncio.timeout(LAST_WORDS_SECONDS if self.stopping() else None):
+                await asyncio.shield(asyncio.ensure_future(reporter.finish(result)))
+        except TimeoutError:
+            return False
+        return True
+
+    async def _interrupted(self, running: asyncio.Task[Result], trace: Trace) -> Result:
+        """The coordinator wants it no more, or we are going down: the containers go first."""
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError, EngineUnavailable):
+            await running
+        why = "the runner is going down" if self.stopping() else "canceled"
+        trace.line(f"ERROR: Job failed (system failure): {why}", "\x1b[31;1m")
+        trace.close()
+        reason = interruption(self.payload) if self.stopping() else "job_canceled"
+        return Result(reason, message=why)
+
+    def _reached(self, stage: str) -> None:
+        self.stage = stage
+        self.changed()
+
+
+def interruption(payload: JobPayload) -> str:
+    """The reason of a job that the runner's own end has ended, as the coordinator knows it."""
+    known = "runner_interrupted" in payload.features.failure_reasons
+    return "runner_interrupted" if known else "runner_system_failure"
