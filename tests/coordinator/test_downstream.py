@@ -347,3 +347,22 @@ def test_a_trigger_job_of_a_life_before_a_kill_gets_its_pipeline(
     assert project.downstream("child", parent)["source"] == "parent_pipeline"
     sources = project.root.get(f"projects/{project.id}/pipelines?source=parent_pipeline")
     assert len(sources) == 1
+
+
+def test_a_masked_value_is_not_told_where_a_project_is_not_found(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    project.set_variable("WHERE", "acme/a-secret-place", masked=True)
+    ci = """\
+there: {trigger: $WHERE}
+use: {script: make, needs: [{project: $WHERE, ref: main, job: make}]}
+child: {variables: {PLACE: at $WHERE}, trigger: {include: child.yml}}
+"""
+    work_tree.ship(ci, **{"child.yml": "check: {script: make}\n"})
+    failed = project.bridge_ends("there", "failed")
+    assert "Project [MASKED] was not found." in project.trace(failed["id"])
+    assert runner.request().status_code == 204 or project.jobs()["use"]["status"] == "failed"
+    assert "a-secret-place" not in project.jobs()["use"]["status_reason"]
+    number = project.downstream("child")["id"]
+    variables = project.root.get(f"projects/{project.id}/pipelines/{number}/variables")
+    assert variables == [{"key": "PLACE", "value": "[MASKED]", "variable_type": "env_var", "raw": True}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shipline.coordinator import access
-from shipline.coordinator.job_variables import values_of
+from shipline.coordinator.job_variables import hidden, secrets_of, values_of
 from shipline.coordinator.lineage import root_of
 from shipline.coordinator.models import Job, JobArtifact, Pipeline, Project
 from shipline.coordinator.progress import definition_of
@@ -63,7 +63,10 @@ def _of_others(job: Job, definition: JobDefinition) -> list[JobArtifact]:
     value_of = values_of(job, definition).get
     found: list[JobArtifact] = []
     for need in wanted:
-        giver = _giver(job, need, lambda text: expand(text, value_of))
+        try:
+            giver = _giver(job, need, lambda text: expand(text, value_of))
+        except MissingDependency as error:
+            raise MissingDependency(hidden(str(error), secrets_of(job))) from None
         rows = list(JobArtifact.objects.select_related("job").filter(job=giver).order_by("id"))
         if not rows:
             raise MissingDependency(

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from shipline.coordinator import access
 from shipline.coordinator.asked import Asked, Created, RefUpdate
-from shipline.coordinator.job_variables import secrets_of, values_of
+from shipline.coordinator.job_variables import hidden, secrets_of, values_of
 from shipline.coordinator.lineage import ancestors, family_size, line_of
 from shipline.coordinator.models import Job, Pipeline, Project
 from shipline.coordinator.permissions import NotAllowed, check_may_run
@@ -210,6 +210,8 @@ def _mirror(job: Job, definition: JobDefinition) -> None:
 
 
 def _fail(job: Job, failure_reason: str, problems: list[str]) -> None:
+    secrets = secrets_of(job)
+    problems = [hidden(problem, secrets) for problem in problems]
     with transaction.atomic():
         locked = lock(job)
         if locked.status != JobStatus.RUNNING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from shipline.coordinator.artifacts import read_dotenv
 from shipline.coordinator.models import Job, JobArtifact
 from shipline.coordinator.progress import VARIABLES, predefined_of
@@ -49,6 +51,13 @@ def secrets_of(job: Job) -> tuple[str, ...]:
     given = (one.variable for one in given_variables(job))
     of_project = (one.variable for one in settings_variables(job.project))
     return tuple(variable.value for variable in (*of_project, *given) if variable.masked)
+
+
+def hidden(text: str, secrets: Iterable[str]) -> str:
+    """`text` as it may be shown: values of variables may have come into it."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "[MASKED]")
+    return text
 
 
 def _dotenv(job: Job, definition: JobDefinition) -> list[Variable]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shipline.coordinator.artifacts import read_dotenv
-from shipline.coordinator.job_variables import values_of
+from shipline.coordinator.job_variables import hidden, secrets_of, values_of
 from shipline.coordinator.models import Job, JobArtifact, Pipeline
 from shipline.coordinator.progress import definition_of
 from shipline.coordinator.push_report import Seen, SeenJob, tail_of
@@ -71,5 +71,6 @@ def _environment(job: Job) -> tuple[str, str]:
     own: Iterable[JobArtifact] = JobArtifact.objects.filter(job=job, file_type="dotenv")
     for artifact in own:
         values |= {variable.key: variable.value for variable in read_dotenv(artifact)}
-    name = expand(environment.name, values.get)
-    return name, expand(environment.url or "", {**values, "CI_ENVIRONMENT_NAME": name}.get)
+    name, secrets = expand(environment.name, values.get), secrets_of(job)
+    address = expand(environment.url or "", {**values, "CI_ENVIRONMENT_NAME": name}.get)
+    return hidden(name, secrets), hidden(address, secrets)
