@@ -17,6 +17,9 @@ def test_a_newer_push_cancels_a_pipeline_that_has_not_begun(project: Project, wo
     assert (old["status"], old["status_reason"]) == ("canceled", f"superseded by #{second}")
     assert {job["status_reason"] for job in project.jobs(first).values()} == {f"superseded by #{second}"}
     assert project.pipeline()["status"] == "pending"
+    project.root.post(f"projects/{project.id}/pipelines/{first}/retry")
+    again = project.root.get(f"projects/{project.id}/pipelines/{first}")
+    assert (again["status"], again["status_reason"]) == ("pending", None)
 
 
 def test_a_job_that_has_begun_and_may_not_be_interrupted_keeps_its_pipeline(

@@ -131,7 +131,7 @@ def test_variables_of_a_push_take_the_role_that_the_project_asks_for(
     tree.commit({".gitlab-ci.yml": TWO})
     pushed = tree.push("-o", "ci.variable=A=1", "HEAD:refs/heads/topic")
     assert pushed.ok
-    assert "Insufficient permissions to set pipeline variables" in pushed.said
+    assert "No pipeline for topic: Insufficient permissions to set pipeline variables" in pushed.said
     assert project.pipelines() == []
 
 

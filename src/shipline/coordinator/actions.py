@@ -64,6 +64,8 @@ def _again(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
         raise RefusedChange(f"Job {job.pk} is {job.status}; it cannot be retried.")
     if inputs:
         job.inputs = checked_inputs(definition_of(job), {**job.inputs, **inputs})
+    # What ended the pipeline before counts no longer.
+    Pipeline.objects.filter(pk=job.pipeline_id).exclude(reason="").update(reason="")
     return new_attempt(job)
 
 

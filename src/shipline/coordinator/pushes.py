@@ -141,7 +141,7 @@ def _carry_out(
         try:
             told, pipelines = _update(project, user, update, asked, len(wanted) > PIPELINE_LIMIT, pending)
         except NotAllowed as error:
-            told, pipelines = [f"No pipeline for {update.name}: {error}"], []
+            told, pipelines = [f"No pipeline for {(update.ref() or ('', update.name))[1]}: {error}"], []
         lines += told
         made += pipelines
     if pending is not None:
