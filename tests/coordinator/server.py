@@ -123,6 +123,11 @@ class Coordinator:
             time.sleep(0.02)
         pytest.fail(f"It did not start:\n{self.log[-3000:]}")
 
+    def prepare(self) -> None:
+        """The group of the projects of tests. What a test wants protected it protects itself."""
+        group = {"name": "acme", "path": "acme", "default_branch_protection": 0}
+        self.root.post("groups", group)
+
     def end(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
@@ -159,6 +164,7 @@ def running(folder: Path, settings: Config | None = None, bridge: str = "") -> I
     coordinator = Coordinator(DataFolder(folder), settings or Config(), bridge=bridge)
     try:
         coordinator.start()
+        coordinator.prepare()
         yield coordinator
     finally:
         if coordinator.process is not None and coordinator.process.poll() is None:

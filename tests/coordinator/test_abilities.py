@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tests.coordinator.server import Project, Runner, WorkTree
 
-UNABLE = """\
+DOWNSTREAM = """\
 stages: [test, deploy]
 test: {stage: test, script: make test}
-cloud: {stage: test, script: make cloud, identity: google_cloud}
+downstream: {stage: test, trigger: {include: child.yml}}
 deploy: {stage: deploy, script: make deploy}
 """
 
@@ -15,17 +15,17 @@ deploy: {stage: deploy, script: make deploy}
 def test_a_job_that_cannot_mean_what_was_written_fails_before_it_starts_and_says_why(
     project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:
-    work_tree.ship(UNABLE)
-    cloud = project.jobs()["cloud"]
-    assert (cloud["status"], cloud["failure_reason"]) == ("failed", "runner_unsupported")
-    assert "shipline cannot carry out identity yet" in project.trace(cloud["id"])
+    work_tree.ship(DOWNSTREAM)
+    downstream = project.jobs()["downstream"]
+    assert (downstream["status"], downstream["failure_reason"]) == ("failed", "runner_unsupported")
+    assert "shipline cannot carry out trigger yet" in project.trace(downstream["id"])
     runner.take().succeed()
-    assert project.statuses() == {"test": "success", "cloud": "failed", "deploy": "skipped"}
+    assert project.statuses() == {"test": "success", "downstream": "failed", "deploy": "skipped"}
     assert project.pipeline()["status"] == "failed"
 
 
 def test_a_manual_job_of_that_kind_fails_when_it_is_played(project: Project, work_tree: WorkTree) -> None:
-    work_tree.ship("deploy: {script: make, when: manual, resource_group: production}\n")
+    work_tree.ship("deploy: {script: make, when: manual, dast_configuration: {site_profile: shop}}\n")
     answer = project.act("play", project.jobs()["deploy"]["id"])
     assert (answer.status_code, answer.json()["status"]) == (200, "failed")
 
@@ -33,10 +33,13 @@ def test_a_manual_job_of_that_kind_fails_when_it_is_played(project: Project, wor
 def test_a_job_that_only_does_without_something_runs_and_its_log_says_so(
     project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:
-    work_tree.ship("build: {script: make, environment: production}\n")
+    work_tree.ship(
+        "build:\n  script: make\n"
+        "  environment: {name: production, kubernetes: {namespace: shop, agent: here}}\n"
+    )
     job = runner.take()
     job.succeed()
-    assert "Without effect here yet: environment" in project.trace(job.id)
+    assert "Without effect here yet: environment:kubernetes" in project.trace(job.id)
 
 
 def test_instances_of_a_parallel_job_know_which_they_are(

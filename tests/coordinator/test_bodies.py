@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.coordinator.server import Runner, WorkTree
+from tests.coordinator.server import Runner, WorkTree, zipped
 
 CI = "job:\n  script: echo\n"
 BOUNDARY = "a-boundary"
@@ -22,7 +22,7 @@ def parts(content: bytes) -> Iterator[bytes]:
 def test_an_archive_may_come_in_chunks_without_a_length(work_tree: WorkTree, runner: Runner) -> None:
     work_tree.ship(CI)
     job = runner.take()
-    content = bytes(range(256)) * 20_000
+    content = zipped(a=bytes(range(256)) * 20_000)
     kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
     answer = job.call("POST", "/artifacts", content=parts(content), headers=kind)
     assert answer.status_code == 201, answer.text

@@ -48,3 +48,7 @@ def test_calls_without_a_valid_token_are_limited_and_others_are_not(guarded: Coo
     assert answer.headers["RateLimit-Name"] == "unauthenticated"
     assert answer.headers["RateLimit-Limit"] == "4"
     assert guarded.root.call("GET", "user").status_code == 200
+    # Runners are no different, and those with a token go on.
+    runner = guarded.project().runner()
+    assert runner.verify("glrt-wrong").status_code == 429
+    assert runner.verify().status_code == 200

@@ -16,12 +16,10 @@ _NEEDED: Mapping[str, Callable[[JobDefinition], object]] = {
     "id_tokens": lambda job: job.id_tokens,
     "identity": lambda job: job.identity,
     "release": lambda job: job.release,
-    "resource_group": lambda job: job.resource_group,
     "dast_configuration": lambda job: job.dast_configuration,
 }
 _WELCOME: Mapping[str, Callable[[JobDefinition], object]] = {
-    "environment": lambda job: job.environment,
-    "manual_confirmation": lambda job: job.manual_confirmation,
+    "environment:kubernetes": lambda job: job.environment and job.environment.kubernetes,
     "pages": lambda job: job.pages,
 }
 

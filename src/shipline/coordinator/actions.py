@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from shipline.coordinator.canceling import SOMEBODY, cancel_one, cancel_pipeline
+from shipline.coordinator.deployments import why_outdated
 from shipline.coordinator.downstream import wait_again
 from shipline.coordinator.job_inputs import checked_inputs
 from shipline.coordinator.models import Job, Pipeline
@@ -19,7 +20,7 @@ from shipline.coordinator.progress import (
     definition_of,
     lock,
     new_attempt,
-    refuse_what_cannot_run,
+    start,
     tell,
 )
 from shipline.model.status import FINISHED, JobStatus
@@ -52,8 +53,7 @@ def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
 
 
 def _start(job: Job) -> None:
-    change_status(job, JobStatus.PENDING, "somebody started it")
-    refuse_what_cannot_run(job)
+    start(job, "somebody started it")
     wait_again(job.pipeline)
     advance_pipeline(job.pipeline_id)
     tell("queue", f"job:{job.pk}")
@@ -62,6 +62,8 @@ def _start(job: Job) -> None:
 def _again(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
     if job.retried or JobStatus(job.status) not in FINISHED - {JobStatus.SKIPPED}:
         raise RefusedChange(f"Job {job.pk} is {job.status}; it cannot be retried.")
+    if not job.project.ci_forward_deployment_rollback_allowed and (why := why_outdated(job)):
+        raise RefusedChange(f"Job {job.pk} cannot be retried: {why}, and this project allows no rollback.")
     if inputs:
         job.inputs = checked_inputs(definition_of(job), {**job.inputs, **inputs})
     # What ended the pipeline before counts no longer.

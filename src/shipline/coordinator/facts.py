@@ -18,9 +18,11 @@ from shipline.compiler import (
 )
 from shipline.coordinator.asked import NOTHING_MORE, Asked, RefUpdate
 from shipline.coordinator.models import MergeRequest, Project
-from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
+from shipline.coordinator.variables import settings_variables
+from shipline.model.environment import scoped_values
+from shipline.model.variable import Variable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -45,13 +47,18 @@ def push_facts(
 
     protected = is_protected(project, update, asked)
     request = asked.merge_request
-    settings = (found.variable for found in settings_variables(project) if protected or not found.protected)
+    settings = settings_variables(project)
+
+    def set_for(environment: str | None) -> tuple[Variable, ...]:
+        return (*scoped_values(settings, environment, protected=protected), *asked.variables)
+
     push = PushFacts(
         ref=update.ref,
         ref_type=update.ref_type,
         source=source,
         protected=protected,
-        settings=(*settings, *asked.variables),
+        settings=set_for(None),
+        set_for=set_for,
         changed_paths=_changed_paths(project, update, request),
         tracked_paths=lambda: repositories.tracked(project.pk, update.after),
         project_path=project.path_with_namespace,
@@ -69,7 +76,7 @@ def push_facts(
 
 def is_protected(project: Project, update: RefUpdate, asked: Asked) -> bool:
     """What protected variables are for. A merge request may have them when both of its branches may."""
-    if update.ref_type != "branch" or not project.protects(update.ref):
+    if not project.protects_ref(update.ref, update.ref_type):
         return False
     return asked.merge_request is None or project.protects(asked.merge_request.target_branch)
 

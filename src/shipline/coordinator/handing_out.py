@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from shipline.coordinator.artifacts import read_dotenv
 from shipline.coordinator.cache_keys import key_files_of
-from shipline.coordinator.dependencies import artifacts_for
+from shipline.coordinator.cross_needs import artifacts_for
 from shipline.coordinator.job_inputs import with_inputs, with_values
 from shipline.coordinator.job_payload import JobFacts
-from shipline.coordinator.job_variables import given_variables
+from shipline.coordinator.job_values import given_variables, job_environment
 from shipline.coordinator.models import Job, Runner
 from shipline.coordinator.models.ci_settings import ci_settings_of
 from shipline.coordinator.progress import predefined_of
-from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import read_dotenv
+from shipline.coordinator.variables import settings_variables
 from shipline.model.definition import JobDefinition
 from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api
@@ -54,6 +54,7 @@ def facts_of_job(
         timeout=min(job.timeout, runner.maximum_timeout) if runner.maximum_timeout else job.timeout,
         depth=settings.default_git_depth,
         separated_caches=settings.separated_caches,
+        allow_fetch=settings.build_git_strategy == "fetch",
         server_url=config.coordinator.external_url,
         registries=tuple(config.registry.for_engine()),
         predefined=predefined_of(pipeline),
@@ -71,6 +72,8 @@ def facts_of_job(
         queue_depth=queue_depth,
         running_on_instance_runners=_running(job) if runner.runner_type == "instance_type" else None,
         cache_files=key_files_of(project.pk, pipeline.sha, definition.cache),
+        environment=job_environment(job, definition),
+        resource_group=job.resource_group.key if job.resource_group is not None else None,
         dependencies=tuple(
             api.JobDependency(
                 id=artifact.job_id,

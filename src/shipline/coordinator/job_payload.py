@@ -7,13 +7,14 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from shipline.compiler.predefined import slug
 from shipline.coordinator import payload_parts as parts
 from shipline.coordinator.abilities import without_effect
+from shipline.coordinator.environment_variables import JobEnvironment, environment_variables
 from shipline.model.definition import JobDefinition, When
+from shipline.model.environment import scoped, scoped_values
 from shipline.model.expansion import expand_for_runner
 from shipline.model.variable import SettingsVariable, Variable, last_wins
 from shipline.protocols import runner_api as api
@@ -71,6 +72,10 @@ class JobFacts:
     cache_files: Mapping[int, str] = field(default_factory=dict)
     dependencies: tuple[api.JobDependency, ...] = ()
     dotenv: tuple[Variable, ...] = ()
+    environment: JobEnvironment | None = None
+    resource_group: str | None = None
+    # May an earlier checkout be built on?
+    allow_fetch: bool = True
 
 
 def withheld(settings: Iterable[SettingsVariable], protected: bool) -> list[str]:
@@ -81,10 +86,15 @@ def withheld(settings: Iterable[SettingsVariable], protected: bool) -> list[str]
 def notices(facts: JobFacts) -> list[str]:
     """Lines that stand before the job's log."""
     lines = []
-    if names := withheld(facts.settings, facts.protected):
+    name = facts.environment.name if facts.environment is not None else None
+    if names := withheld(scoped(facts.settings, name), facts.protected):
         which = f"{facts.ref_type} {facts.ref}"
         lines.append(
             f"Protected variables are not available here, because {which} is not protected: {', '.join(names)}"
+        )
+    if facts.definition.resource_group and facts.resource_group is None:
+        lines.append(
+            f"resource_group {facts.definition.resource_group} names no resource group: nothing waits"
         )
     if undone := without_effect(facts.definition):
         lines.append(undone)
@@ -97,7 +107,7 @@ def payload(facts: JobFacts) -> api.JobPayload:
     return api.JobPayload(
         id=facts.id,
         token=facts.token,
-        allow_git_fetch=True,
+        allow_git_fetch=facts.allow_fetch,
         job_info=_job_info(facts),
         git_info=_git(facts, own),
         runner_info=api.RunnerInfo(timeout=facts.timeout),
@@ -153,14 +163,17 @@ def _bucket(running: int | None) -> str:
 
 
 def variables(facts: JobFacts) -> tuple[Variable, ...]:
-    """From low to high: predefined, dotenv's own place above the YAML, YAML, settings."""
-    allowed = tuple(
-        found.variable
-        for found in facts.settings
-        if (facts.protected or not found.protected) and fnmatchcase("", found.environment_scope)
-    )
+    """From low to high: predefined, YAML, dotenv, settings; what GitLab says of the environment beats them all."""
+    name = facts.environment.name if facts.environment is not None else None
     return last_wins(
-        (*facts.predefined, *_job_variables(facts), *facts.definition.variables, *facts.dotenv, *allowed)
+        (
+            *facts.predefined,
+            *_job_variables(facts),
+            *facts.definition.variables,
+            *facts.dotenv,
+            *scoped_values(facts.settings, name, protected=facts.protected),
+            *environment_variables(facts.environment),
+        )
     )
 
 
@@ -226,8 +239,8 @@ def _git(facts: JobFacts, own: Iterable[Variable]) -> api.GitInfo:
 
 
 def _depth(facts: JobFacts, own: Iterable[Variable]) -> int:
-    """GIT_DEPTH of the job, else the project's setting. As Ruby reads numbers: digits at the beginning count,
-    without any it is 0."""
+    """GIT_DEPTH of the job, which gitlab-runner leaves to the server, else the project's setting. As Ruby reads
+    numbers: digits at the beginning count, without any it is 0, and that is everything."""
     written = next((one.value for one in own if one.key == "GIT_DEPTH"), None)
     if written is None:
         return facts.depth

@@ -17,7 +17,7 @@ from shipline.coordinator.coverage import coverage_in
 from shipline.coordinator.jobs import is_live, is_waiting, job_for_runner, over
 from shipline.coordinator.models import Job
 from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, lock, tell
-from shipline.coordinator.refusal import Refusal
+from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api
 
@@ -45,7 +45,8 @@ def update_job(job_id: int, token: str, update: api.JobUpdate) -> Job:
     with transaction.atomic():
         locked = lock(job)
         if locked.token_hash != job.token_hash:
-            raise Refusal(403, "403 Forbidden")
+            # Another runner has got the job meanwhile.
+            raise NotKnown(403, "403 Forbidden")
         if locked.status == JobStatus.PENDING:
             _before_it_runs(locked, update.state)
         elif not is_live(locked):

@@ -7,7 +7,7 @@ from django.db import transaction
 from shipline.coordinator import tokens
 from shipline.coordinator.models import Job
 from shipline.coordinator.progress import advance_pipeline, change_status, lock, tell
-from shipline.coordinator.refusal import Refusal
+from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.model.status import FINISHED, JobStatus
 
 
@@ -17,7 +17,7 @@ def job_for_runner(job_id: int, token: str) -> Job:
     if 0 < len(token) <= tokens.LENGTH_LIMIT:
         job = Job.objects.filter(pk=job_id, token_hash=tokens.digest(token)).first()
     if job is None:
-        raise Refusal(403, "403 Forbidden")
+        raise NotKnown(403, "403 Forbidden")
     return job
 
 

@@ -9,9 +9,9 @@ from shipline.compiler import CommitFacts, Compiled, Problem, compile_pipeline
 from shipline.compiler.limits import chosen_limits
 from shipline.compiler.sources import NOTHING, Sources
 from shipline.coordinator.asked import RefUpdate
+from shipline.coordinator.configuration import CONFIG_PATH
 from shipline.coordinator.facts import push_facts
 from shipline.coordinator.models import Project
-from shipline.coordinator.pipelines import CONFIG_PATH
 from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
 from shipline.coordinator.sources import CommitSources

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from shipline.coordinator import access
-from shipline.coordinator.models import Job, Pipeline, Project
+from shipline.coordinator import access, protections
+from shipline.coordinator.models import Job, Project
 from shipline.errors import ShiplineError
 
 if TYPE_CHECKING:
@@ -26,27 +26,20 @@ class NotAllowed(ShiplineError):
 
 
 def check_may_run(user: User | AnonymousUser | None, project: Project, ref_type: str, ref: str) -> None:
-    """Raises NotAllowed. For a protected branch it takes the right to push there: its pipelines have the
-    protected variables."""
-    level = access.level(user, project)
-    if level < access.PUSH:
+    """Raises NotAllowed. For a protected branch or tag it takes the right to bring code there: its pipelines have
+    the protected variables."""
+    if not access.may(user, project, access.Ability.CREATE_PIPELINE):
         raise NotAllowed(
             f"You may not run pipelines in {project.path_with_namespace}: that takes a Developer."
         )
-    if ref_type == "branch" and project.protects(ref) and level < access.PUSH_PROTECTED:
+    if not protections.may_run_on(user, project, ref, ref_type):
         raise NotAllowed(f"You do not have sufficient permission to run a pipeline on '{ref}'.")
 
 
 def check_may_run_again(user: User | AnonymousUser | None, job: Job, action: str) -> None:
     """Raises NotAllowed: to play or retry a job takes what it takes to run its pipeline; cancelling does not."""
     if action in ("play", "retry"):
-        check_may_run(user, job.project, *ref_of(job.pipeline))
-
-
-def ref_of(pipeline: Pipeline) -> tuple[str, str]:
-    """Type and name of what the right to run the pipeline hangs on: of a merge request its source branch."""
-    request = pipeline.merge_request
-    return ("branch", request.source_branch) if request else (pipeline.ref_type, pipeline.ref)
+        check_may_run(user, job.project, *protections.ref_of(job.pipeline))
 
 
 def check_may_give(

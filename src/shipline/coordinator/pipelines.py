@@ -13,9 +13,10 @@ from django.utils import timezone
 from shipline.compiler import Compiled, Decision, Problem, PushFacts, compile_pipeline
 from shipline.compiler.limits import chosen_limits
 from shipline.coordinator.asked import NOTHING_MORE, Asked, Created, RefUpdate
+from shipline.coordinator.configuration import configuration_of
 from shipline.coordinator.facts import push_facts
 from shipline.coordinator.models import Job, Pipeline, Project
-from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline
+from shipline.coordinator.progress import JOB_DEFINITION, VARIABLES, advance_pipeline, prepare_jobs
 from shipline.coordinator.services import services
 from shipline.coordinator.sources import CommitSources
 from shipline.coordinator.superseding import supersede
@@ -26,7 +27,6 @@ from shipline.sources.budget import Budget
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-CONFIG_PATH = ".gitlab-ci.yml"
 CHILD_PATH = "trigger:include"
 SKIP_MARKS = ("[ci skip]", "[skip ci]")
 # These are asked for on purpose: what a commit message says does not count for them.
@@ -79,11 +79,11 @@ def _compile(project: Project, sha: str, push: PushFacts, user: User | None, ask
     sources = CommitSources(project, sha, user, parent, Budget(limits.include_seconds))
     if asked.configuration is not None:
         return compile_pipeline(CHILD_PATH, asked.configuration, push, sources, limits, inputs=asked.inputs)
-    text = services().repositories.file(project.pk, sha, CONFIG_PATH)
+    path, text = configuration_of(project, sha)
     if text is None:
-        missing = Problem("The file is not there: no jobs are defined for this commit", CONFIG_PATH)
+        missing = Problem("The file is not there: no jobs are defined for this commit", path)
         return Compiled(errors=(missing,))
-    return compile_pipeline(CONFIG_PATH, text, push, sources, limits, inputs=asked.inputs)
+    return compile_pipeline(path, text, push, sources, limits, inputs=asked.inputs)
 
 
 def _store(
@@ -125,6 +125,7 @@ def _store(
     if definition:
         order = {stage: position for position, stage in enumerate(definition.stages)}
         Job.objects.bulk_create(_row(project, pipeline, job, order[job.stage]) for job in definition.jobs)
+        prepare_jobs(pipeline, definition.jobs)
     return pipeline
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 
-from shipline.coordinator import access, merge_requests, tokens
+from shipline.coordinator import access, environments, merge_requests, protections, tokens
 from shipline.coordinator.asked import Asked, Created, RefUpdate
 from shipline.coordinator.models import PendingPush, Project
 from shipline.coordinator.permissions import NotAllowed, check_may_give
@@ -47,28 +47,54 @@ def check(
     project = Project.objects.get(pk=project_id)
     user = User.objects.filter(pk=user_id).first()
     level = access.level(user, project)
+    rules = protections.rules_of(project)
     lines = []
-    protected = project.protected_among(kind[1] for update in updates if (kind := update.ref()))
     for update in updates:
         kind = update.ref()
         if kind is None:
             lines.append(f"GitLab: {update.name} is neither a branch nor a tag; only those can be pushed.")
-        elif kind[0] == "branch" and kind[1] in protected:
-            lines += _protected(project, kind[1], update, level, environment)
+        elif kind[0] == "branch":
+            matching = protections.matching(rules, kind[1])
+            lines += _branch(project, kind[1], update, level, matching, environment)
+        elif refusal := _tag(project, kind[1], update, level):
+            lines.append(refusal)
     return lines
 
 
-def _protected(
-    project: Project, branch: str, update: Update, level: int, environment: Mapping[str, str]
+def _branch(
+    project: Project,
+    branch: str,
+    update: Update,
+    level: int,
+    rules: protections.BranchRules,
+    environment: Mapping[str, str],
 ) -> list[str]:
-    if level < access.PUSH_PROTECTED:
-        return ["GitLab: You are not allowed to push code to protected branches on this project."]
-    if update.new == ZERO:
-        return [f"GitLab: You can only delete protected branches using the web interface ({branch})."]
-    repositories = services().repositories
-    if update.old != ZERO and not repositories.is_ancestor(project.pk, update.old, update.new, environment):
-        return ["GitLab: You are not allowed to force push code to a protected branch on this project."]
-    return []
+    if not rules:
+        return _first_push(project, branch, update, level)
+    refusal = protections.branch_push_refusal(
+        rules, branch, level, deletes=update.new == ZERO, forces=_forces(project, update, environment)
+    )
+    return [refusal] if refusal else []
+
+
+def _forces(project: Project, update: Update, environment: Mapping[str, str]) -> bool:
+    if ZERO in (update.old, update.new):
+        return False
+    return not services().repositories.is_ancestor(project.pk, update.old, update.new, environment)
+
+
+def _first_push(project: Project, branch: str, update: Update, level: int) -> list[str]:
+    """The branch that will be protected as soon as it is there: a developer may not be the first on it,
+    unless the group says so."""
+    if branch != project.default_branch or update.old != ZERO or level >= access.MAINTAINER:
+        return []
+    wanted = protections.default_protection(project)
+    return [] if wanted is None or wanted[2] else [protections.PUSH_REFUSED]
+
+
+def _tag(project: Project, tag: str, update: Update, level: int) -> str:
+    wanted = protections.tag_levels(project, tag)
+    return protections.tag_push_refusal(wanted, level, creates=update.old == ZERO, deletes=update.new == ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +159,13 @@ def _carry_out(
     asked = read_options(options)
     wanted = [update for update in updates if update.new != ZERO and update.ref()]
     lines, made = list(asked.problems), list[int]()
+    for update in updates:
+        kind, name = update.ref() or ("", "")
+        if kind == "branch" and update.new == ZERO:
+            environments.stop_for_branch(project, name)
+    if any(one.old == ZERO and one.ref() == ("branch", project.default_branch) for one in wanted):
+        # Before its first pipeline, which is one of a protected branch then.
+        protections.protect_default_branch(project)
     if asked.skip:
         lines.append("No pipeline: ci.skip was asked for.")
     elif len(wanted) > PIPELINE_LIMIT:

@@ -12,8 +12,8 @@ from django.db.models import Count
 from django.utils import timezone
 
 from shipline.coordinator import matching, tokens
-from shipline.coordinator.artifacts import Unreadable
-from shipline.coordinator.dependencies import MissingDependency
+from shipline.coordinator.cross_needs import MissingDependency
+from shipline.coordinator.deployments import why_outdated
 from shipline.coordinator.features import unsupported
 from shipline.coordinator.handing_out import facts_of_job
 from shipline.coordinator.job_payload import JobFacts, notices, payload
@@ -22,8 +22,10 @@ from shipline.coordinator.matching import Waiting
 from shipline.coordinator.models import Job, Runner, RunnerManager
 from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, tell
 from shipline.coordinator.runners import Caller, facts_of
+from shipline.coordinator.stored import Unreadable
 from shipline.model.definition import JobDefinition
 from shipline.model.status import JobStatus
+from shipline.pipeline.deployments import OUTDATED
 from shipline.protocols import runner_api as api
 
 
@@ -41,6 +43,14 @@ class Unready(Exception):
     def __init__(self, job: Job) -> None:
         super().__init__(f"job {job.pk}")
         self.job = job
+
+
+class TooLate(Exception):
+    """A job that would deploy something older than what is there by now."""
+
+    def __init__(self, job: Job, reason: str) -> None:
+        super().__init__(f"job {job.pk}: {reason}")
+        self.job, self.reason = job, reason
 
 
 def take_job(caller: Caller) -> Handed:
@@ -68,6 +78,9 @@ def take_job(caller: Caller) -> Handed:
             logging.getLogger(__name__).error("job %s cannot be handed out: %s", error.job.pk, cause)
             give_up(error.job, "scheduler_failure", "what it needs of earlier jobs cannot be read")
             continue
+        except TooLate as error:
+            give_up(error.job, OUTDATED, error.reason)
+            continue
         if facts is not None:
             return Handed(payload(facts))
     return Handed(conflict=bool(lost) and lost == len(waiting))
@@ -94,7 +107,9 @@ def running_on_instance_runners() -> dict[int, int]:
 
 
 def _lock_pending(job_id: int) -> Job | None:
-    related = Job.objects.select_related("pipeline", "project", "pipeline__user")
+    related = Job.objects.select_related(
+        "pipeline", "project", "pipeline__user", "environment", "resource_group"
+    )
     rows = related.select_for_update(of=("self",))
     return rows.filter(pk=job_id, status=JobStatus.PENDING, runner_manager=None).first()
 
@@ -106,6 +121,8 @@ def _hand_out(
     definition = definition_of(job)
     if _fails_for_lack_of_features(job, definition, manager):
         return None
+    if why := why_outdated(job):
+        raise TooLate(job, why)
     token = tokens.fresh(tokens.JOB)
     given = {"runner": runner, "runner_manager": manager, "token_hash": tokens.digest(token)}
     if manager.features.get("two_phase_job_commit") is True:

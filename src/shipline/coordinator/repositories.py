@@ -41,6 +41,17 @@ class Repositories:
         ):
             self._run(path, ["config", key, value])
 
+    def set_head(self, project_id: int, branch: str) -> None:
+        """What a clone checks out."""
+        self._run(self.path(project_id), ["symbolic-ref", "HEAD", f"refs/heads/{branch}"])
+
+    def is_empty(self, project_id: int) -> bool:
+        """Is there no branch? Asks no git: a list of projects asks for each of them."""
+        heads, packed = self.path(project_id) / "refs" / "heads", self.path(project_id) / "packed-refs"
+        if any(path.is_file() for path in heads.rglob("*")):
+            return False
+        return not (packed.exists() and b" refs/heads/" in packed.read_bytes())
+
     def is_branch_name(self, name: str) -> bool:
         return self._run(None, ["check-ref-format", "--branch", name], check=False).returncode == 0
 
@@ -168,6 +179,9 @@ class Repositories:
         """A ref of the pipeline's own: its commit can be fetched whatever becomes of the branch."""
         self._run(self.path(project_id), ["update-ref", f"refs/pipelines/{pipeline_id}", sha])
 
+    def forget_pipeline(self, project_id: int, pipeline_id: int) -> None:
+        self._run(self.path(project_id), ["update-ref", "-d", f"refs/pipelines/{pipeline_id}"], check=False)
+
     def branches(self, project_id: int) -> dict[str, str]:
         listed = self._run(
             self.path(project_id),
@@ -180,6 +194,11 @@ class Repositories:
         """`environment` names where the objects of a push that is not accepted yet lie."""
         words = ["merge-base", "--is-ancestor", old, new]
         return self._run(self.path(project_id), words, check=False, environment=environment).returncode == 0
+
+    def ask(self, project_id: int, words: Sequence[str], *, check: bool = True) -> str | None:
+        """What git answers, in text; None when it fails and need not succeed. Raises GitError."""
+        ended = self._run(self.path(project_id), words, check=check)
+        return None if ended.returncode else ended.stdout.decode(errors="replace")
 
     def _run(
         self,

@@ -14,7 +14,7 @@ from shipline.coordinator import matching, tokens
 from shipline.coordinator.matching import INSTANCE, PROJECT, RunnerFacts, Waiting
 from shipline.coordinator.models import Job, Project, RegistrationToken, Runner, RunnerManager
 from shipline.coordinator.progress import definition_of
-from shipline.coordinator.refusal import Refusal
+from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.coordinator.services import services
 from shipline.protocols import runner_api as api
 
@@ -38,7 +38,7 @@ def authenticate(token: str) -> Runner:
     """Raises Refusal 403 for a token that is unknown or has expired."""
     runner = tokens.runner_of(token)
     if runner is None:
-        raise Refusal(403, "403 Forbidden")
+        raise NotKnown(403, "403 Forbidden")
     return runner
 
 
@@ -130,7 +130,7 @@ def register(token: str, **fields: Any) -> tuple[Runner, str]:
         rows = RegistrationToken.objects.select_related("project")
         found = rows.filter(token_hash=tokens.digest(token)).first()
     if found is None:
-        raise Refusal(403, "403 Forbidden")
+        raise NotKnown(403, "403 Forbidden")
     if not fields.get("tags") and not fields.get("run_untagged", True):
         raise Refusal(400, f"400 Bad request - tags_list {UNTAGGED}")
     projects = [found.project] if found.project else []

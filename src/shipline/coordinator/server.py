@@ -37,6 +37,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
 
     from shipline.coordinator.events import Events
     from shipline.coordinator.http.bodies import limiting_bodies
+    from shipline.coordinator.http.parameters import taking_parameters_anywhere
     from shipline.coordinator.http.request_ids import with_request_ids
     from shipline.coordinator.repositories import Repositories
     from shipline.coordinator.services import Services, install
@@ -46,7 +47,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
     install(Services(data, config, events, repositories, pool))
     options = uvicorn.Config(
-        with_request_ids(limiting_bodies(keeping_slashes(ASGIHandler()))),
+        with_request_ids(limiting_bodies(taking_parameters_anywhere(keeping_slashes(ASGIHandler())))),
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -97,15 +98,16 @@ async def _trigger(events: Any) -> None:
 
 
 def keeping_slashes(app: Any) -> App:
-    """GitLab's API takes a project's path in one segment, `group%2Fname`. ASGI has decoded it; this puts the
-    segment back as it was sent."""
-    prefix = "/api/v4/projects/"
+    """GitLab's API takes the path of a project or group in one segment, `group%2Fname`. ASGI has decoded it;
+    this puts the segment back as it was sent."""
+    places = ("/api/v4/projects/", "/api/v4/groups/", "/api/v4/namespaces/")
 
     async def wrapped(
         scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
         raw = scope.get("raw_path", b"").decode("latin-1")
-        if scope["type"] == "http" and raw.startswith(prefix) and "%2f" in raw.lower():
+        prefix = next((place for place in places if raw.startswith(place)), "")
+        if scope["type"] == "http" and prefix and "%2f" in raw.lower():
             segment, slash, rest = raw.removeprefix(prefix).partition("/")
             scope = {**scope, "path": prefix + segment + slash + unquote(rest)}
         await app(scope, receive, send)

@@ -16,9 +16,9 @@ from shipline.compiler.sources import (
 )
 from shipline.coordinator.access import may_read
 from shipline.coordinator.archives import ArchiveError, read_member
-from shipline.coordinator.artifacts import stored_at
 from shipline.coordinator.models import JobArtifact, Pipeline, Project
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import stored_at
 from shipline.sources.budget import Budget
 from shipline.sources.remote import Fetcher, FetchError
 

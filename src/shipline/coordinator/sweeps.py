@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Max
 from django.utils import timezone
 
-from shipline.coordinator import matching, sweep_plan
+from shipline.coordinator import environments, matching, resource_groups, sweep_plan
 from shipline.coordinator.artifacts import remove_artifact
 from shipline.coordinator.jobs import give_back, give_up
 from shipline.coordinator.models import Job, JobArtifact, Pipeline
@@ -35,7 +35,8 @@ class Sweeper:
 
     def sweep(self) -> None:
         """Fail jobs whose runner is silent, that run too long or that nobody takes; give back those that were
-        not begun; start delayed ones that are due; delete artifacts that have expired."""
+        not begun; start delayed ones that are due; hand over resources; stop environments whose time is over;
+        delete artifacts that have expired."""
         now, steady = timezone.now(), time.monotonic()
         runners = services().config.runners
         limits = sweep_plan.Limits(float(runners.silence_seconds), float(runners.acknowledge_seconds))
@@ -51,6 +52,8 @@ class Sweeper:
             else:
                 give_up(job, action.failure_reason, action.reason)
         _start_delayed(now)
+        resource_groups.hand_over_all()
+        environments.sweep(now)
         if sweep_plan.may_delete(self._memory, steady) and steady - self._deleted_at > DELETING_SECONDS:
             self._deleted_at = steady
             delete_expired(now)

@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from shipline.coordinator.http import git, hooks, registry_tokens
 from shipline.coordinator.http.rest import api as rest
 from shipline.coordinator.http.runner_api import artifacts, jobs, runners, traces
-from shipline.coordinator.web import actions, live, merge_requests, schedules, views
+from shipline.coordinator.web import actions, environments, live, merge_requests, schedules, views
 
 rest_urls = rest.api.urls
 
@@ -51,6 +51,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<path:project>/-/pipelines/<int:pipeline_id>", views.pipeline),
     path("<path:project>/-/pipelines/<int:pipeline_id>/live", live.pipeline),
     path("<path:project>/-/pipelines/<int:pipeline_id>/cancel", actions.cancel_pipeline),
+    path("<path:project>/-/environments", environments.index),
+    path("<path:project>/-/environments/<int:environment_id>", environments.show),
+    path("<path:project>/-/environments/<int:environment_id>/stop", environments.stop),
     path("<path:project>/-/jobs/<int:job_id>", views.job),
     path("<path:project>/-/jobs/<int:job_id>/live", live.job),
     path("<path:project>/-/jobs/<int:job_id>/raw", views.raw_log),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shipline.coordinator.artifacts import read_dotenv
 from shipline.coordinator.job_variables import hidden, secrets_of, values_of
 from shipline.coordinator.models import Job, JobArtifact, Pipeline
 from shipline.coordinator.progress import definition_of
 from shipline.coordinator.push_report import Seen, SeenJob, tail_of
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import read_dotenv
 from shipline.coordinator.traces import read_trace
 from shipline.model.expansion import expand
 

@@ -21,10 +21,12 @@ class JobStatus(StrEnum):
 
 class PipelineStatus(StrEnum):
     CREATED = "created"
+    WAITING_FOR_RESOURCE = "waiting_for_resource"
     PENDING = "pending"
     RUNNING = "running"
     MANUAL = "manual"
     SCHEDULED = "scheduled"
+    CANCELING = "canceling"
     SUCCESS = "success"
     FAILED = "failed"
     CANCELED = "canceled"

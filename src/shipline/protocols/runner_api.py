@@ -41,7 +41,7 @@ class Message(BaseModel):
 
 class JobVariable(Message):
     key: str
-    value: str = ""
+    value: str = Field(default="", repr=False)
     public: bool = False
     masked: bool = False
     file: bool = False
@@ -58,6 +58,8 @@ class DockerOptions(Message):
 
 
 class KubernetesOptions(Message):
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+
     user: str = ""
 
 
@@ -174,7 +176,7 @@ class JobInfo(Message):
     instance_uuid: str = ""
     user_id: int | None = None
     scoped_user_id: int | None = None
-    time_in_queue_seconds: int = 0
+    time_in_queue_seconds: float | None = None
     project_jobs_running_on_instance_runners_count: str = ""
     queue_size: int = 0
     queue_depth: int = 0

@@ -21,7 +21,7 @@ def job(work_tree: WorkTree, runner: Runner) -> Job:
 @pytest.fixture(scope="session")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
     """Lets registration tokens make runners, and few calls through."""
-    limits = RateLimits(job_requests=5, job_traces=3, job_calls=6, failed_sign_ins=3, unauthenticated=4)
+    limits = RateLimits(job_requests=5, job_traces=3, job_calls=6)
     settings = Config(runners=Runners(allow_registration_token=True), rate_limits=limits)
     with running(tmp_path_factory.mktemp("strict"), settings) as started:
         yield started

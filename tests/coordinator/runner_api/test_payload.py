@@ -361,15 +361,6 @@ def test_how_deep_a_clone_goes_is_the_job_s_or_the_project_s(
     assert (git["depth"], git["refspecs"]) == (depth, wanted)
 
 
-def test_a_tag_s_job_fetches_the_tag(project: Project, work_tree: WorkTree, runner: Runner) -> None:
-    work_tree.commit({".gitlab-ci.yml": CI})
-    work_tree.git("tag", "v1")
-    assert work_tree.push("v1").ok
-    git = runner.take().payload["git_info"]
-    assert (git["ref_type"], git["ref"]) == ("tag", "v1")
-    assert git["refspecs"][1:] == ["+refs/tags/v1:refs/tags/v1"]
-
-
 def test_variables_of_the_job_itself_are_told(project: Project, work_tree: WorkTree, runner: Runner) -> None:
     work_tree.ship("workflow: {name: My pipeline}\nMy Job!: {script: make, when: manual}\n")
     assert project.act("play", project.jobs()["My Job!"]["id"]).status_code == 200

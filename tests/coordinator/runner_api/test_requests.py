@@ -168,3 +168,15 @@ def test_too_many_requests_of_one_runner_do_not_hold_up_another(strict: Coordina
     statuses = [hasty.request().status_code for _ in range(7)]
     assert statuses == [204] * 5 + [429] * 2
     assert calm.request().status_code == 204
+
+
+def test_of_many_who_ask_for_one_job_one_gets_it_and_the_others_are_told_to_ask_again_or_to_wait(
+    project: Project, work_tree: WorkTree
+) -> None:
+    runners = [project.runner() for _ in range(6)]
+    with ThreadPoolExecutor(len(runners)) as pool:
+        for number in range(4):
+            work_tree.ship(CI, branch=f"branch{number}")
+            statuses = sorted(answer.status_code for answer in pool.map(Runner.request, runners))
+            assert statuses.count(201) == 1
+            assert set(statuses) <= {201, 204, 409}

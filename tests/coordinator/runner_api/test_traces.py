@@ -84,7 +84,14 @@ def test_the_runner_sends_often_while_somebody_looks_and_seldom_otherwise(projec
             assert "event: reset" in iter(lambda: next(lines), "event: done")
             assert job.update("running").headers[header] == "3"
             assert job.trace(b"hello").headers[header] == "3"
-    until(lambda: job.update("running").headers[header] == "30", "nobody looks any more")
+    until(lambda: job.update("running").headers[header] == "30", "nobody looks any more", pause=0.3)
+
+
+def test_who_reads_the_log_by_rest_again_and_again_is_somebody_who_looks(project: Project, job: Job) -> None:
+    header = "X-GitLab-Trace-Update-Interval"
+    assert job.update("running").headers[header] == "30"
+    project.trace(job.id)
+    until(lambda: job.update("running").headers[header] == "3", "the coordinator knows", pause=0.1)
 
 
 def test_a_log_with_secrets_in_it_is_for_developers(coordinator: Coordinator, tmp_path: Path) -> None:

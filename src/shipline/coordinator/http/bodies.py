@@ -70,7 +70,7 @@ async def _limit(path: str, headers: dict[bytes, str]) -> int:
         return ARTIFACT if known else SMALL
     if path.endswith(".git/git-receive-pack"):
         _, password = basic_credentials(headers.get(b"authorization", ""))
-        known_user = await in_database(tokens.user_of, password)
+        known_user = await in_database(tokens.user_of, password, tokens.GIT_WRITE)
         return PACK if known_user else SMALL
     return SMALL
 

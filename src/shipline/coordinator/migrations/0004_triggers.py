@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("coordinator", "0002_runners"),
+        ("coordinator", "0003_environments"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from shipline.coordinator.models.environment import Environment
 from shipline.coordinator.models.pipeline import Pipeline
 from shipline.coordinator.models.project import Project
+from shipline.coordinator.models.resource_group import ResourceGroup
 from shipline.coordinator.models.runner import Runner, RunnerManager
 
 
@@ -32,6 +34,9 @@ class Job(models.Model):
     retried = models.BooleanField(default=False)
     runner = models.ForeignKey(Runner, models.SET_NULL, null=True, related_name="jobs")
     runner_manager = models.ForeignKey(RunnerManager, models.SET_NULL, null=True, related_name="jobs")
+    environment = models.ForeignKey(Environment, models.SET_NULL, null=True, related_name="jobs")
+    resource_group = models.ForeignKey(ResourceGroup, models.SET_NULL, null=True, related_name="jobs")
+    waiting_for_resource_at = models.DateTimeField(null=True)
     token_hash = models.CharField(max_length=64, null=True, unique=True)
     timeout = models.IntegerField(default=3600)
     scheduled_at = models.DateTimeField(null=True)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from shipline.coordinator import access, runners
+from shipline.coordinator import protections, runners
 from shipline.coordinator.matching import RunnerFacts
-from shipline.coordinator.models import Job, Pipeline, Project
-from shipline.coordinator.web import relations
+from shipline.coordinator.models import Job, Pipeline
+from shipline.coordinator.web import environment_facts, relations
 from shipline.coordinator.web.times import took
 from shipline.model.status import FINISHED, JobStatus
 
@@ -78,9 +78,9 @@ def waiting_runners(found: Iterable[Job]) -> list[RunnerFacts]:
     return runners.all_facts() if any(job.status == "pending" for job in found) else []
 
 
-def may_act(user: User | AnonymousUser, project: Project) -> bool:
-    """Start, retry and cancel: what may push may do so."""
-    return access.level(user, project) >= access.PUSH
+def may_act(user: User | AnonymousUser, pipeline: Pipeline) -> bool:
+    """Start, retry and cancel: who may push to its branch may do so."""
+    return protections.may_run(user, pipeline)
 
 
 def worst(found: Iterable[Job]) -> str:
@@ -138,7 +138,7 @@ def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, 
         "bars": bars(pipeline, found),
         "took": pipeline_took(pipeline),
         "live": live,
-        "may_cancel": live and may_act(user, pipeline.project),
+        "may_cancel": live and may_act(user, pipeline),
     }
 
 
@@ -169,7 +169,7 @@ def bars(pipeline: Pipeline, found: Iterable[Job]) -> list[dict[str, Any]]:
 def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
     """Everything that the page of a job says, but for the log."""
     siblings = current_jobs(job.pipeline)
-    status, acts = JobStatus(job.status), may_act(user, job.project)
+    status, acts = JobStatus(job.status), may_act(user, job.pipeline)
     over = status in FINISHED
     return {
         "title": f"{job.status}: {job.name} · #{job.pipeline_id} · {job.project.name}",
@@ -191,7 +191,7 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "may_play": acts and status is JobStatus.MANUAL,
         "may_retry": acts and over and status is not JobStatus.SKIPPED and not job.retried,
         "may_cancel": acts and not over and status is not JobStatus.CANCELING,
-    }
+    } | environment_facts.job_facts(job)
 
 
 def _attempts(job: Job) -> list[Job]:

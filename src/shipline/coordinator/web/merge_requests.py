@@ -7,6 +7,7 @@ from django.views.decorators.http import require_GET
 
 from shipline.coordinator.models import MergeRequest
 from shipline.coordinator.web import facts, views
+from shipline.coordinator.web.pages import missing, page
 
 
 @require_GET
@@ -18,7 +19,7 @@ def merge_request(request: HttpRequest, project: str, iid: int) -> HttpResponseB
         else None
     )
     if row is None:
-        return views.missing(request)
+        return missing(request)
     newest = row.pipelines.select_related("user").exclude(source="parent_pipeline").order_by("-pk")
     rows = facts.pipeline_rows(newest[: views.PIPELINES_SHOWN])
-    return views.page(request, "merge_request.html", {"project": found, "asked": row, "rows": rows})
+    return page(request, "merge_request.html", {"project": found, "asked": row, "rows": rows})

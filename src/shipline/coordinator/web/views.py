@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.models import User
@@ -16,8 +15,7 @@ from django.http import (
     HttpResponseRedirect,
     JsonResponse,
 )
-from django.shortcuts import render
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from shipline.coordinator import access, tokens, traces
@@ -26,28 +24,17 @@ from shipline.coordinator.http import throttling
 from shipline.coordinator.http.files import send_file
 from shipline.coordinator.models import Job, JobArtifact, Pipeline, Project
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import stored_at
 from shipline.coordinator.web import facts
+from shipline.coordinator.web.pages import POLICY
+from shipline.coordinator.web.pages import missing as _missing
+from shipline.coordinator.web.pages import page as _page
 
 STATIC = Path(__file__).parent / "static"
 STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 PIPELINES_SHOWN = 30
 NEWEST_SHOWN = 10
-
-
-def page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    response = render(request, template, {"user": request.user, **context}, status=status)
-    response["Content-Security-Policy"] = POLICY
-    return response
-
-
-def missing(request: HttpRequest) -> HttpResponseBase:
-    if not request.user.is_authenticated:
-        return HttpResponseRedirect("/users/sign_in?" + urlencode({"next": request.get_full_path()}))
-    return page(request, "missing.html", {}, 404)
+ENVIRONMENTS_SHOWN = 12
 
 
 def readiness(request: HttpRequest) -> JsonResponse:
@@ -83,7 +70,7 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
         except throttling.TooMany as refused:
             return refused.response(for_people=True)
         wrong = True
-    return page(
+    return _page(
         request,
         "sign_in.html",
         {"next": target, "wrong": wrong, "name": name, "signing_in": True},
@@ -110,14 +97,14 @@ def sign_out(request: HttpRequest) -> HttpResponseBase:
 @require_GET
 def projects(request: HttpRequest) -> HttpResponseBase:
     if not request.user.is_authenticated and not Project.objects.filter(visibility="public").exists():
-        return missing(request)
+        return _missing(request)
     found = [
         project
         for project in Project.objects.order_by("path_with_namespace")
         if access.may_read(request.user, project)
     ]
     rows = [{"project": project, "last": project.pipelines.order_by("-id").first()} for project in found]
-    return page(request, "projects.html", {"rows": rows, "url": services().config.coordinator.external_url})
+    return _page(request, "projects.html", {"rows": rows, "url": services().config.coordinator.external_url})
 
 
 def find_project(request: HttpRequest, path: str) -> Project | None:
@@ -129,17 +116,18 @@ def find_project(request: HttpRequest, path: str) -> Project | None:
 def project(request: HttpRequest, project: str) -> HttpResponseBase:
     found = find_project(request, project)
     if found is None:
-        return missing(request)
+        return _missing(request)
     url = f"{services().config.coordinator.external_url}/{found.path_with_namespace}.git"
     newest = _newest(found)
     context = {
         "project": found,
         "clone_url": url,
         "branches": services().repositories.branches(found.pk),
+        "environments": found.environments.exclude(state="stopped").order_by("name")[:ENVIRONMENTS_SHOWN],
         "rows": facts.pipeline_rows(newest[:NEWEST_SHOWN]),
         "more": newest.count() > NEWEST_SHOWN,
     }
-    return page(request, "project.html", context)
+    return _page(request, "project.html", context)
 
 
 @require_GET
@@ -147,7 +135,7 @@ def pipelines(request: HttpRequest, project: str) -> HttpResponseBase:
     """Newest first; `?before=ID` gives those before it."""
     found = find_project(request, project)
     if found is None:
-        return missing(request)
+        return _missing(request)
     wanted = _newest(found)
     before = request.GET.get("before", "")
     if before.isascii() and before.isdigit() and len(before) < 19:
@@ -159,7 +147,7 @@ def pipelines(request: HttpRequest, project: str) -> HttpResponseBase:
         "before": before,
         "older": rows[PIPELINES_SHOWN - 1].pk if len(rows) > PIPELINES_SHOWN else None,
     }
-    return page(request, "pipelines.html", context)
+    return _page(request, "pipelines.html", context)
 
 
 def _newest(project: Project) -> QuerySet[Pipeline]:
@@ -177,8 +165,8 @@ def find_pipeline(request: HttpRequest, project: str, pipeline_id: int) -> Pipel
 def pipeline(request: HttpRequest, project: str, pipeline_id: int) -> HttpResponseBase:
     found = find_pipeline(request, project, pipeline_id)
     if found is None:
-        return missing(request)
-    return page(request, "pipeline.html", facts.pipeline_facts(found, request.user))
+        return _missing(request)
+    return _page(request, "pipeline.html", facts.pipeline_facts(found, request.user))
 
 
 def find_job(request: HttpRequest, project: str, job_id: int) -> Job | None:
@@ -193,15 +181,15 @@ def find_job(request: HttpRequest, project: str, job_id: int) -> Job | None:
 def job(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase:
     found = find_job(request, project, job_id)
     if found is None:
-        return missing(request)
-    return page(request, "job.html", facts.job_facts(found, request.user))
+        return _missing(request)
+    return _page(request, "job.html", facts.job_facts(found, request.user))
 
 
 @require_GET
 def raw_log(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase:
     found = find_job(request, project, job_id)
     if found is None or not traces.may_read(request.user, found):
-        return missing(request)
+        return _missing(request)
     content = traces.notice_lines(found) + traces.read_trace(found)
     response = HttpResponse(content, content_type="text/plain; charset=utf-8")
     response["Content-Security-Policy"] = POLICY
@@ -212,8 +200,8 @@ def raw_log(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase
 def artifacts(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase:
     found = find_job(request, project, job_id)
     if found is None:
-        return missing(request)
+        return _missing(request)
     archive = JobArtifact.objects.filter(job=found, file_type="archive").first()
     if archive is None or not stored.may_download(request.user, archive):
-        return missing(request)
-    return send_file(stored.stored_at(archive), "application/zip", archive.filename) or missing(request)
+        return _missing(request)
+    return send_file(stored_at(archive), "application/zip", archive.filename) or _missing(request)

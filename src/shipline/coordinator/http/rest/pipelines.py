@@ -9,14 +9,16 @@ from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import access, actions
+from shipline.coordinator import access, actions, protections
+from shipline.coordinator.access import Ability
 from shipline.coordinator.asked import Asked, Created, RefUpdate
 from shipline.coordinator.coverage import pipeline_coverage
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.models import Pipeline
-from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run, ref_of
+from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run
 from shipline.coordinator.pipelines import create_pipeline
 from shipline.coordinator.progress import VARIABLES
+from shipline.coordinator.projects import delete_pipeline
 from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
 from shipline.model.variable import Variable
@@ -71,7 +73,7 @@ def list_pipelines(
     request: HttpRequest, response: HttpResponse, project_id: str, filters: Query[PipelineFilter]
 ) -> list[dict[str, Any]]:
     rows = Pipeline.objects.select_related("project", "user").filter(
-        project=find_project(request, project_id)
+        project=find_project(request, project_id, Ability.READ_PIPELINE)
     )
     if not filters.source:
         rows = rows.exclude(source="parent_pipeline")
@@ -154,9 +156,9 @@ def latest_pipeline(request: HttpRequest, project_id: str, ref: str = "") -> dic
 
 
 def find_pipeline(
-    request: HttpRequest, project_id: str, pipeline_id: int, level: int = access.GUEST
+    request: HttpRequest, project_id: str, pipeline_id: int, needed: int | Ability = Ability.READ_PIPELINE
 ) -> Pipeline:
-    project = find_project(request, project_id, level)
+    project = find_project(request, project_id, needed)
     pipeline = (
         Pipeline.objects.select_related("project", "user").filter(project=project, pk=pipeline_id).first()
     )
@@ -173,9 +175,15 @@ def get_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> dic
     return pipeline_json(pipeline) | {"coverage": None if mean is None else f"{mean:.2f}"}
 
 
+def _check_may_run(request: HttpRequest, pipeline: Pipeline) -> None:
+    if not protections.may_run(me(request), pipeline):
+        raise HttpError(403, "403 Forbidden")
+
+
 @router.post("/projects/{project_id}/pipelines/{pipeline_id}/cancel")
 def cancel_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> dict[str, Any]:
     pipeline = find_pipeline(request, project_id, pipeline_id, access.PUSH)
+    _check_may_run(request, pipeline)
     actions.cancel_pipeline(pipeline)
     pipeline.refresh_from_db()
     return pipeline_json(pipeline)
@@ -184,10 +192,14 @@ def cancel_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> 
 @router.post("/projects/{project_id}/pipelines/{pipeline_id}/retry", response={201: dict[str, Any]})
 def retry_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> tuple[int, dict[str, Any]]:
     pipeline = find_pipeline(request, project_id, pipeline_id, access.PUSH)
-    try:
-        check_may_run(me(request), pipeline.project, *ref_of(pipeline))
-    except NotAllowed as error:
-        raise HttpError(403, str(error)) from error
+    _check_may_run(request, pipeline)
     actions.retry_pipeline(pipeline)
     pipeline.refresh_from_db()
     return 201, pipeline_json(pipeline)
+
+
+@router.delete("/projects/{project_id}/pipelines/{pipeline_id}", response={204: None})
+def remove_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> tuple[int, None]:
+    """With its jobs, logs and artifacts; owners may."""
+    delete_pipeline(find_pipeline(request, project_id, pipeline_id, Ability.DELETE_PIPELINE))
+    return 204, None

@@ -22,7 +22,7 @@ from shipline.coordinator.http.rest.runners import (
     runner_json,
 )
 from shipline.coordinator.matching import INSTANCE
-from shipline.coordinator.models import Job, Runner
+from shipline.coordinator.models import Job, Project, Runner
 from shipline.coordinator.services import services
 
 router = Router()
@@ -103,8 +103,8 @@ def list_runner_jobs(
         rows = rows.filter(runner_manager__system_id=filters.system_id)
     caller = me(request)
     if not caller.is_superuser:
-        projects = {job.project for job in rows.only("project").select_related("project").distinct()}
-        visible = [project for project in projects if access.may_read(caller, project)]
+        used = Project.objects.filter(pk__in=rows.order_by().values("project"))
+        visible = [project for project in used if access.may_read(caller, project)]
         rows = rows.filter(project__in=visible)
     found = page_of(request, rows, response, filters.page, filters.per_page)
     return [job_json(job) | {"project": _project_json(job)} for job in found]

@@ -12,13 +12,14 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
 from shipline.coordinator import artifacts as stored
 from shipline.coordinator import jobs, tokens
-from shipline.coordinator.dependencies import may_fetch
+from shipline.coordinator.cross_needs import may_fetch
 from shipline.coordinator.http.files import send_file
 from shipline.coordinator.http.runner_api.calls import answers, job_token, message, only, with_status
 from shipline.coordinator.http.throttling import limit_token
 from shipline.coordinator.models import Job, JobArtifact
-from shipline.coordinator.refusal import Refusal
+from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.coordinator.services import in_database, services
+from shipline.coordinator.stored import stored_at
 
 
 @answers
@@ -99,7 +100,7 @@ def _store(job: Job, upload: TemporaryUploadedFile, kind: tuple[str, str], expir
 
 async def _download(request: HttpRequest, job_id: int) -> HttpResponseBase:
     artifact = await in_database(_archive, job_id, job_token(request))
-    path = stored.stored_at(artifact)
+    path = stored_at(artifact)
     answer = await in_database(send_file, path, "application/zip", artifact.filename)
     if answer is None:
         raise Refusal(404, "404 Not Found")
@@ -115,7 +116,7 @@ def _archive(job_id: int, token: str) -> JobArtifact:
         over = 0 < len(token) <= tokens.LENGTH_LIMIT and Job.objects.filter(token_hash=tokens.digest(token))
         if over:
             raise Refusal(403, "403 Forbidden - Job is not running")
-        raise Refusal(401, "401 Unauthorized")
+        raise NotKnown(401, "401 Unauthorized")
     artifact = (
         JobArtifact.objects.select_related("job__project").filter(job=job_id, file_type="archive").first()
     )

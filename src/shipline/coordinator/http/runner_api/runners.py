@@ -16,6 +16,8 @@ from shipline.coordinator.services import in_database
 from shipline.protocols import runner_api as api
 
 TAGS_LIMIT, TAG_LIMIT = 50, 255
+# What a runner tells of itself is kept.
+MESSAGE_LIMIT = 2 * api.REQUEST_LIMIT
 
 
 def collection(listing: Any) -> Any:
@@ -34,7 +36,7 @@ def collection(listing: Any) -> Any:
 
 
 async def _register(request: HttpRequest) -> HttpResponseBase:
-    asked = api.RegisterRequest.model_validate_json(body(request))
+    asked = api.RegisterRequest.model_validate_json(body(request, MESSAGE_LIMIT))
     listed = asked.tag_list if isinstance(asked.tag_list, list) else asked.tag_list.split(",")
     tags = list(dict.fromkeys(tag.strip() for tag in listed if tag.strip()))
     runner, token = await in_database(_make, asked, tags)
@@ -64,7 +66,7 @@ def _with_expiry(runner: Runner, document: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _leave(request: HttpRequest) -> HttpResponseBase:
-    asked = api.VerifyRequest.model_validate_json(body(request))
+    asked = api.VerifyRequest.model_validate_json(body(request, MESSAGE_LIMIT))
     runner = await in_database(runners.authenticate, asked.token)
     await in_database(runner.delete)
     return HttpResponse(status=204)
@@ -73,7 +75,7 @@ async def _leave(request: HttpRequest) -> HttpResponseBase:
 @answers
 async def verify(request: HttpRequest) -> HttpResponseBase:
     only(request, "POST")
-    asked = api.VerifyRequest.model_validate_json(body(request))
+    asked = api.VerifyRequest.model_validate_json(body(request, MESSAGE_LIMIT))
     limit_token("job_requests", asked.token)
     caller = await in_database(runners.contact, asked.token, asked.system_id, asked.info, address_of(request))
     document = {"id": caller.runner.pk, "token": asked.token}
@@ -84,7 +86,7 @@ async def verify(request: HttpRequest) -> HttpResponseBase:
 async def managers(request: HttpRequest) -> HttpResponseBase:
     """DELETE: a machine of the runner's is gone for good."""
     only(request, "DELETE")
-    asked = api.VerifyRequest.model_validate_json(body(request))
+    asked = api.VerifyRequest.model_validate_json(body(request, MESSAGE_LIMIT))
     await in_database(runners.remove_manager, asked.token, asked.system_id)
     return HttpResponse(status=204)
 
@@ -93,7 +95,7 @@ async def managers(request: HttpRequest) -> HttpResponseBase:
 async def reset_token(request: HttpRequest) -> HttpResponseBase:
     """With the token that is valid now; that one is not any more."""
     only(request, "POST")
-    asked = api.VerifyRequest.model_validate_json(body(request))
+    asked = api.VerifyRequest.model_validate_json(body(request, MESSAGE_LIMIT))
     runner = await in_database(runners.authenticate, asked.token)
     token = await in_database(runners.reset_token, runner)
     return JsonResponse(_with_expiry(runner, {"token": token}), status=201)
