@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.coordinator.server import Project, Runner, until
 
 BINARY_VARIABLE = "GITLAB_RUNNER"
@@ -26,20 +25,16 @@ OVER = frozenset({"success", "failed", "canceled", "skipped", "manual"})
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|section_(?:start|end):\d+:\w+\r")
 
 
-def binary() -> Path | None:
-    """The one that GITLAB_RUNNER names, else the one on PATH."""
-    named = os.environ.get(BINARY_VARIABLE, "")
-    found = shutil.which(named or "gitlab-runner")
-    if named and not found:
-        pytest.fail(f"{BINARY_VARIABLE} is {named}, which is no program.")
-    return Path(found).resolve() if found else None
+def named() -> str:
+    """The program that is asked for, whether it is there or not; empty when there is none on this machine."""
+    return os.environ.get(BINARY_VARIABLE, "") or shutil.which("gitlab-runner") or ""
 
 
 def helper_image(program: Path) -> str | None:
     """The helper image for the docker executor: a name, or nothing ("") where the program has brought its own
     along, as its packages do. None: it would have to be pulled."""
-    if named := os.environ.get(HELPER_VARIABLE, ""):
-        return named
+    if asked := os.environ.get(HELPER_VARIABLE, ""):
+        return asked
     beside = ("out/helper-images", "../helper-images", "../lib/gitlab-runner/helper-images")
     brought = any((program.parent / folder).glob("prebuilt-*") for folder in beside)
     return "" if brought else None
@@ -69,8 +64,11 @@ class OfficialRunner:
     def environment(self) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder / "home"), "LC_ALL": "C.UTF-8"}
 
-    def configure(self, *runners: str, concurrent: int = 1) -> None:
-        self.config.write_text(f"concurrent = {concurrent}\ncheck_interval = 1\n" + "".join(runners))
+    def configure(self, *runners: str, **members: Any) -> None:
+        """Its config.toml: these members above these [[runners]]."""
+        wanted = {"concurrent": 1, "check_interval": 1} | members
+        lines = [f"{key} = {_toml(value)}\n" for key, value in wanted.items()]
+        self.config.write_text("".join([*lines, *runners]))
 
     def shell(self, runner: Runner, name: str = "shell", **members: Any) -> str:
         """A [[runners]] entry: jobs are processes on this machine."""
@@ -187,3 +185,13 @@ def until_status(project: Project, job: str, status: str) -> dict[str, Any]:
         return now if now["status"] == status else None
 
     return dict(until(found, f"{job} is {status}", PIPELINE_SECONDS, pause=0.1))
+
+
+@contextmanager
+def watching(project: Project, job: int) -> Iterator[None]:
+    """The job's page, open as anybody has it who may see the project (which is public): while somebody looks,
+    a runner is asked to send its log every few seconds, and hears the sooner of a cancel."""
+    path = f"/{project.path}/-/jobs/{job}/live"
+    with project.coordinator.client() as client, client.stream("GET", path) as stream:
+        assert stream.status_code == 200
+        yield

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from tests.contracts.gitlab_runner import (
+    PIPELINE_SECONDS,
     OfficialRunner,
     finished,
     log_of,
     started,
     until_status,
+    watching,
 )
-from tests.coordinator.server import Project, WorkTree, until
-
-
-@pytest.fixture
-def manager(gitlab_runner_program: Path, project: Project, tmp_path: Path) -> Iterator[OfficialRunner]:
-    """One that takes two of the project's jobs at once; it is gone afterwards."""
-    made = OfficialRunner(gitlab_runner_program, tmp_path / "gitlab-runner")
-    made.configure(made.shell(project.runner()), concurrent=2)
-    with started(made):
-        yield made
-
+from tests.coordinator.server import Coordinator, Project, WorkTree, until
 
 STAGES = """\
 stages: [build, test, deploy]
@@ -172,60 +161,27 @@ def test_exit_codes_decide_what_may_fail_and_what_is_tried_again(
     assert sorted(tries) == [("failed", 7), ("success", None)]
 
 
-VARIABLES = """\
-variables:
-  PLAIN: "it's"
-  NESTED: "<$PLAIN>"
-  RAW: {value: "a $PLAIN b", expand: false}
-show:
-  variables: {LEVEL: of $CI_JOB_NAME}
-  script:
-    - test "$NESTED" = "<it's>"
-    - test "$RAW" = 'a $PLAIN b'
-    - test "$LEVEL" = "of show"
-    - |
-      test "$(cat "$SETTINGS_FILE")" = '{"a": "$b"}'
-    - test "$CI_COMMIT_REF_NAME" = "$BRANCH"
-    - echo "secret=$SECRET token=$CI_JOB_TOKEN repository=$CI_REPOSITORY_URL"
-    - echo "protected=[$PROTECTED]"
-    - printf %s "$SECRET" | head -c 4; sleep 0.2; printf %s "$SECRET" | tail -c +5; echo
-"""
-
-
-@pytest.mark.parametrize(("branch", "shown"), [("main", "[given]"), ("topic", "[]")])
-def test_variables_arrive_as_they_are_and_secrets_are_in_no_log(
-    project: Project, work_tree: WorkTree, manager: OfficialRunner, branch: str, shown: str
-) -> None:
-    project.protect("main")
-    project.set_variable("SECRET", "not-for-anybody-else", masked=True)
-    project.set_variable("SETTINGS_FILE", '{"a": "$b"}', variable_type="file", raw=True)
-    project.set_variable("PROTECTED", "given", protected=True)
-    project.set_variable("BRANCH", branch)
-    work_tree.ship(VARIABLES, branch=branch)
-    log = log_of(project, finished(project)["show"])
-    assert f"protected={shown}" in log
-    assert "secret=[MASKED] token=[MASKED]" in log
-    assert re.search(r"gl(cbt|pat|rt)-\w", log) is None
-    # Piece by piece as well.
-    assert "not-for-anybody-else" not in log
-    assert ("Protected variables are not available here" in log) is (branch == "topic")
-
-
 def test_a_job_that_is_cancelled_ends_and_its_runner_takes_the_next(
-    project: Project, work_tree: WorkTree, manager: OfficialRunner, tmp_path: Path
+    coordinator: Coordinator, gitlab_runner_program: Path, tmp_path: Path
 ) -> None:
+    project = coordinator.project(visibility="public")
+    work_tree = project.work_tree(tmp_path / "work-tree")
+    manager = OfficialRunner(gitlab_runner_program, tmp_path / "gitlab-runner")
+    manager.configure(manager.shell(project.runner()))
     project.set_variable("MEETING", str(tmp_path))
-    endless = "job:\n  script:\n    - echo $$ > $MEETING/pid\n    - while true; do echo on; sleep 1; done\n"
-    work_tree.ship(endless)
-    pid = tmp_path / "pid"
-    until(lambda: pid.exists() and pid.read_text().strip(), "the script runs")
-    job = project.jobs()["job"]
-    assert project.act("cancel", job["id"]).status_code == 201
-    assert finished(project, "canceled")["job"]["status"] == "canceled"
-    until(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "the script is over")
-    work_tree.ship("next:\n  script: echo next\n")
-    finished(project)
-    assert f"job={job['id']}" in manager.log
+    script = "[echo $$ > $MEETING/pid, while true; do echo on; sleep 1; done]"
+    with started(manager):
+        work_tree.ship(f"job:\n  script: {script}\n")
+        job = until_status(project, "job", "running")
+        with watching(project, job["id"]):
+            pid = tmp_path / "pid"
+            until(lambda: pid.exists() and pid.read_text().strip(), "the script runs", PIPELINE_SECONDS)
+            assert project.act("cancel", job["id"]).status_code == 201
+            assert finished(project, "canceled")["job"]["status"] == "canceled"
+            process = Path(f"/proc/{pid.read_text().strip()}")
+            until(lambda: not process.exists(), "the script is over", PIPELINE_SECONDS)
+        work_tree.ship("next:\n  script: echo next\n")
+        finished(project)
 
 
 def test_a_log_of_several_megabytes_arrives_whole(
@@ -276,34 +232,3 @@ def test_a_delayed_job_starts_by_itself_and_a_manual_one_by_hand(
     assert project.statuses()["last"] == "created"
     assert project.act("play", manual["id"]).status_code == 200
     assert {job["status"] for job in finished(project).values()} == {"success"}
-
-
-def test_a_tag_s_pipeline_and_a_second_fetch_work_in_the_same_folder(
-    project: Project, work_tree: WorkTree, manager: OfficialRunner
-) -> None:
-    work_tree.ship('job:\n  script: [test -z "$CI_COMMIT_TAG", touch left]\n')
-    finished(project)
-    work_tree.ship(
-        "job:\n  variables: {GIT_CLEAN_FLAGS: none}\n"
-        '  script: [test -e left, test "$CI_COMMIT_TAG" = v1, git describe --tags --exact-match]\n'
-        "again:\n  stage: deploy\n  variables: {GIT_STRATEGY: clone}\n  script: test ! -e left\n"
-    )
-    finished(project, "failed")
-    work_tree.git("tag", "v1")
-    assert work_tree.push("v1").ok
-    finished(project)
-    assert project.pipeline()["ref"] == "v1"
-
-
-def test_git_depth_is_what_the_job_says(
-    project: Project, work_tree: WorkTree, manager: OfficialRunner
-) -> None:
-    for number in range(4):
-        work_tree.commit({"n.txt": str(number)})
-    assert work_tree.push("HEAD:refs/heads/other", "-o", "ci.skip").ok
-    work_tree.ship(
-        "two: {variables: {GIT_DEPTH: 2}, script: test $(git rev-list --count HEAD) = 2}\n"
-        "all:\n  variables: {GIT_DEPTH: 0}\n"
-        "  script: [test $(git rev-list --count HEAD) = 5, git rev-parse --verify origin/other]\n"
-    )
-    finished(project)

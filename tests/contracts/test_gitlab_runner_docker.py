@@ -20,6 +20,7 @@ from tests.contracts.gitlab_runner import (
     log_of,
     started,
     until_status,
+    watching,
 )
 from tests.coordinator.server import Coordinator, Project, Runner, WorkTree, running, until
 
@@ -50,6 +51,11 @@ def coordinator(
 
     with running(tmp_path_factory.mktemp("coordinator"), bridge=asyncio.run(gateway())) as started_here:
         yield started_here
+
+
+@pytest.fixture
+def project(coordinator: Coordinator) -> Project:
+    return coordinator.project(visibility="public")
 
 
 def docker(docker_host: str, *words: str) -> list[str]:
@@ -208,8 +214,14 @@ def test_a_cancelled_job_leaves_no_container_behind(
     # Of a job that is silent gitlab-runner asks only every 30 s whether it shall go on.
     work_tree.ship("job:\n  script: for i in $(seq 600); do echo still here; sleep 1; done\n")
     job = until_status(project, "job", "running")
-    until(lambda: "\nstill here\n" in log_of(project, job), "the script runs", 120)
-    assert project.act("cancel", job["id"]).status_code == 201
     mine = f"label={LABEL}={runner.token.removeprefix('glrt-')[:9]}"
-    until(lambda: not docker(docker_host, "ps", "--quiet", "--filter", mine), "its containers end", 120)
+    with watching(project, job["id"]):
+        until(lambda: "\nstill here\n" in log_of(project, job), "the script runs", 120, pause=0.1)
+        assert project.act("cancel", job["id"]).status_code == 201
+        until(
+            lambda: not docker(docker_host, "ps", "--quiet", "--filter", mine),
+            "its containers end",
+            120,
+            pause=0.2,
+        )
     assert project.statuses() == {"job": "canceled"}

@@ -7,8 +7,17 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.contracts.gitlab_runner import OfficialRunner, finished, log_of, started, until_status
-from tests.coordinator.server import Coordinator, Project, WorkTree, until
+from tests.contracts.gitlab_runner import (
+    PIPELINE_SECONDS,
+    OfficialRunner,
+    finished,
+    log_of,
+    started,
+    until_status,
+)
+from tests.coordinator.server import Coordinator, Project, WorkTree, running, until
+
+from shipline.config import Config, Runners
 
 CI = "job:\n  script: echo here\n"
 
@@ -42,6 +51,39 @@ def test_register_refuses_a_token_that_nobody_has_made(manager: OfficialRunner, 
     words = ["--non-interactive", "--url", project.coordinator.url, "--token", "glrt-not-one-of-ours"]
     said = manager.verb("register", "-c", str(manager.config), *words, "--executor", "shell", check=False)
     assert "Verifying runner... is not valid" in said
+
+
+def test_register_with_a_registration_token_says_what_to_do_where_these_are_off(
+    manager: OfficialRunner, project: Project
+) -> None:
+    words = [
+        "--non-interactive",
+        "--url",
+        project.coordinator.url,
+        "--registration-token",
+        "GR1348941" + "x" * 20,
+    ]
+    said = manager.verb("register", "-c", str(manager.config), *words, "--executor", "shell", check=False)
+    assert "410 Gone" in said
+
+
+def test_register_makes_a_runner_by_a_registration_token_where_these_are_on(
+    manager: OfficialRunner, tmp_path: Path
+) -> None:
+    settings = Config(runners=Runners(allow_registration_token=True))
+    with running(tmp_path / "coordinator", settings) as coordinator:
+        project = coordinator.project()
+        token = project.root.post(f"projects/{project.id}/runners/reset_registration_token")["token"]
+        words = ["--non-interactive", "--url", coordinator.url, "--registration-token", token]
+        options = ["--executor", "shell", "--name", "old way", "--tag-list", "old,way"]
+        manager.verb("register", "-c", str(manager.config), *words, *options)
+        number = manager.entries()[0]["id"]
+        assert project.root.get(f"runners/{number}")["tag_list"] == ["old", "way"]
+        project.work_tree(tmp_path / "work-tree").ship("job:\n  tags: [way]\n  script: echo\n")
+        with started(manager):
+            finished(project)
+        manager.verb("unregister", "-c", str(manager.config), "--all-runners")
+        assert manager.entries() == []
 
 
 def test_list_and_verify_tell_what_is_in_the_config(manager: OfficialRunner, project: Project) -> None:
@@ -141,7 +183,7 @@ def test_sigquit_lets_the_job_end_and_takes_no_other(
     manager.configure(manager.shell(project.runner()))
     work_tree.ship(waits_for(project, tmp_path))
     with started(manager):
-        until((tmp_path / "runs").exists, "the job runs")
+        until((tmp_path / "runs").exists, "the job runs", PIPELINE_SECONDS)
         manager.signal(signal.SIGQUIT)
         until(lambda: "Starting graceful shutdown" in manager.log, "it begins to end")
         (tmp_path / "go").touch()
@@ -155,7 +197,7 @@ def test_sigterm_ends_the_job_as_a_failure_of_the_runner_which_is_tried_again(
     manager.configure(manager.shell(project.runner()))
     work_tree.ship(waits_for(project, tmp_path) + "default: {retry: {max: 1, when: runner_system_failure}}\n")
     with started(manager):
-        until((tmp_path / "runs").exists, "the job runs")
+        until((tmp_path / "runs").exists, "the job runs", PIPELINE_SECONDS)
         manager.signal(signal.SIGTERM)
         manager.wait()
     until_status(project, "job", "pending")
@@ -168,13 +210,10 @@ def test_sigterm_ends_the_job_as_a_failure_of_the_runner_which_is_tried_again(
 def test_a_manager_that_goes_while_it_waits_takes_no_job_with_it(
     manager: OfficialRunner, project: Project, work_tree: WorkTree, number: signal.Signals
 ) -> None:
-    runner = project.runner()
-    manager.configure(manager.shell(runner))
-    contacted = f"runners/{runner.id}"
+    manager.configure(manager.shell(project.runner()), log_level="debug")
     with started(manager):
-        first = until(lambda: project.root.get(contacted)["contacted_at"], "it asks")
         # The second request is the one that waits.
-        until(lambda: project.root.get(contacted)["contacted_at"] != first, "it waits")
+        until(lambda: manager.log.count("Acquiring request slot") > 1, "it waits")
         manager.signal(number)
         manager.wait()
     work_tree.ship(CI)
@@ -189,7 +228,7 @@ def test_a_restart_of_the_coordinator_in_the_middle_of_a_job_is_not_noticed(
     manager.configure(manager.shell(project.runner()))
     with started(manager):
         project.work_tree(tmp_path / "work-tree").ship(waits_for(project, tmp_path))
-        until((tmp_path / "runs").exists, "the job runs")
+        until((tmp_path / "runs").exists, "the job runs", PIPELINE_SECONDS)
         own_coordinator.end(signal.SIGKILL)
         (tmp_path / "go").touch()
         own_coordinator.start()

@@ -10,6 +10,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from shipline.protocols.runner_api import (
+    DockerOptions,
+    ExecutorOptions,
+    JobImage,
     JobPayload,
     JobRequest,
     JobUpdate,
@@ -403,3 +406,12 @@ def test_a_user_may_be_a_number() -> None:
     image = read(asked).image
     assert image is not None
     assert (image.executor_opts.docker.user, image.executor_opts.docker.platform) == ("1000", "")
+
+
+def test_options_that_nobody_has_set_are_not_in_the_message() -> None:
+    """gitlab-runner refuses a job with an option that it does not know, even an empty one."""
+    plain = JobImage(name="python:3.12")
+    assert json.loads(plain.model_dump_json())["executor_opts"] == {}
+    with_user = JobImage(name="python:3.12", executor_opts=ExecutorOptions(docker=DockerOptions(user="1000")))
+    assert json.loads(with_user.model_dump_json())["executor_opts"] == {"docker": {"user": "1000"}}
+    assert JobImage.model_validate_json(with_user.model_dump_json()) == with_user

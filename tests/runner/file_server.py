@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -140,18 +141,28 @@ class _Handler(GitHandler):
 
 class _Listening(ThreadingHTTPServer):
     daemon_threads = False
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up are what some tests are about."""
+
     files: FileServer
     served: GitServer
 
 
 @contextmanager
-def file_server(folder: Path, address: str = "127.0.0.1") -> Iterator[tuple[FileServer, GitServer]]:
+def file_server(
+    folder: Path, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[FileServer, GitServer]]:
     """Both on one address, as a coordinator is. The repositories lie in `folder`."""
     root = folder / "repositories"
     root.mkdir(parents=True)
     with _Listening((address, 0), _Handler) as listening:
         port = listening.server_address[1]
         listening.files, listening.served = FileServer(port), GitServer(root, port)
+        if tls is not None:
+            listening.socket = tls.wrap_socket(
+                listening.socket, server_side=True, do_handshake_on_connect=False
+            )
         thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import os
 import subprocess
 import threading
@@ -38,6 +40,13 @@ class GitServer:
     port: int
     asked: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    large: dict[str, bytes] = field(default_factory=dict)
+
+    def lfs(self, content: bytes) -> str:
+        """Keep it as Git LFS does; the text that stands for it in a repository."""
+        name = hashlib.sha256(content).hexdigest()
+        self.large[name] = content
+        return f"version https://git-lfs.github.com/spec/v1\noid sha256:{name}\nsize {len(content)}\n"
 
     def url(self, name: str, host: str = "127.0.0.1", credentials: bool = True) -> str:
         who = f"{USER}:{PASSWORD}@" if credentials else ""
@@ -89,6 +98,9 @@ class GitHandler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         served.asked.append(self.path)
+        if "/info/lfs/" in self.path:
+            self._serve_lfs(served, body)
+            return
         parts = urlsplit(self.path)
         done = subprocess.run(
             ["git", "http-backend"],
@@ -115,6 +127,24 @@ class GitHandler(BaseHTTPRequestHandler):
         for key, value in lines:
             if key != "Status":
                 self.send_header(key, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _serve_lfs(self, served: GitServer, body: bytes) -> None:
+        """The batch API, and the objects themselves."""
+        place, _, rest = self.path.partition("/info/lfs/")
+        if rest == "objects/batch":
+            base = f"http://{self.headers['Host']}{place}/info/lfs"
+            objects = [
+                one | {"actions": {"download": {"href": f"{base}/{one['oid']}"}}}
+                for one in json.loads(body)["objects"]
+            ]
+            content = json.dumps({"transfer": "basic", "objects": objects}).encode()
+        else:
+            content = served.large.get(rest, b"")
+        self.send_response(200 if content else 404)
+        self.send_header("Content-Type", "application/vnd.git-lfs+json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

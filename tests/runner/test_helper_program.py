@@ -68,6 +68,16 @@ FILES = ("a.txt", "b.py", "out/a.txt", "out/deep/er/c.txt", "out/x[1].txt", "out
         ("A.TXT", []),
         ("ut", []),
         ("nothing/*", []),
+        ("{a,b}.*", ["a.txt", "b.py"]),
+        ("out/{a,deep/er/c}.txt", ["out/a.txt", "out/deep/er/c.txt"]),
+        ("o{u{t,x},y}/*.txt", ["out/a.txt", "out/x[1].txt"]),
+        ("{a.txt", []),
+        ("[^a].*", ["b.py"]),
+        ("[z-a].*", []),
+        ("[]ab].*", ["a.txt", "b.py"]),
+        ("out/x\\[1].txt", ["out/x[1].txt"]),
+        ("out/x[[]1[]].txt", ["out/x[1].txt"]),
+        ("[ab", []),
     ],
 )
 def test_a_pattern_finds_files(root: Path, pattern: str, found: list[str]) -> None:
@@ -324,6 +334,48 @@ def test_more_bytes_than_the_limit_are_refused(root: Path) -> None:
     with pytest.raises(SystemExit, match="too large"):
         unpacking.unpack(archive({"c": "123456", "d": "78901"}), str(root), size_limit=10)
     assert sorted(everything(root)) == ["a", "b"]
+
+
+def test_a_link_to_an_endless_path_is_refused_before_it_is_read(root: Path) -> None:
+    bomb = archive({"link": ("x" * 50_000_000, LINK)})
+    with pytest.raises(SystemExit, match="is a link to a path that is too long"):
+        unpacking.unpack(bomb, str(root))
+
+
+def test_what_cannot_be_unpacked_is_told_in_a_sentence(root: Path) -> None:
+    (root / "folder").mkdir()
+    (root / "folder" / "x").write_text("x")
+    with pytest.raises(SystemExit, match="cannot be unpacked"):
+        unpacking.unpack(archive({"folder": "a file where a folder is"}), str(root))
+
+
+@pytest.mark.parametrize("flag", [0x1, 0x40])
+def test_an_encrypted_archive_is_refused(root: Path, flag: int) -> None:
+    content = bytearray(archive({"a": "x"}).getvalue())
+    at = content.rindex(b"PK\x01\x02") + 8
+    content[at] |= flag
+    content[6] |= flag
+    with pytest.raises(SystemExit, match="cannot be"):
+        unpacking.unpack(io.BytesIO(bytes(content)), str(root))
+
+
+def test_times_and_kinds_of_files_come_back(root: Path, tmp_path: Path) -> None:
+    fill(root, "a", "sub/b")
+    os.utime(root / "a", (1_234_567_891, 1_234_567_891))
+    buffer = io.BytesIO()
+    packing.pack_zip(buffer, str(root), ["a", "sub/b"], "fastest")
+    unpacking.unpack(buffer, str(tmp_path / "other"))
+    assert (tmp_path / "other" / "a").stat().st_mtime == 1_234_567_891
+
+
+@pytest.mark.parametrize(
+    ("level", "smaller"), [("fastest", False), ("fast", True), ("slowest", True), ("?", True)]
+)
+def test_a_level_says_how_well_it_is_packed(root: Path, level: str, smaller: bool) -> None:
+    (root / "a").write_text("x" * 10_000)
+    buffer = io.BytesIO()
+    packing.pack_zip(buffer, str(root), ["a"], level)
+    assert (len(buffer.getvalue()) < 5000) is smaller
 
 
 def test_an_archive_that_lies_about_its_size_gives_no_more_than_it_says(root: Path) -> None:

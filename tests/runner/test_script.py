@@ -173,6 +173,20 @@ def test_a_file_variable_is_a_path_to_its_content(value: str, tmp_path: Path, sh
     assert path.read_text() == value
 
 
+def test_a_file_variable_may_have_been_made_unwritable(tmp_path: Path, shell: str) -> None:
+    path = tmp_path / "KEY"
+    path.write_text("old")
+    path.chmod(0o400)
+    assert run(script.step(["true"], str(tmp_path), files={"KEY": (str(path), "new")}), shell).returncode == 0
+    assert (path.read_text(), path.stat().st_mode & 0o200) == ("new", 0o200)
+
+
+@pytest.mark.parametrize("name", ["UID", "PPID", "SHELLOPTS", "OPTIND", "BASHOPTS"])
+def test_a_name_that_shells_keep_for_themselves_ends_no_script(name: str, tmp_path: Path, shell: str) -> None:
+    done = run(script.step(["echo ran"], str(tmp_path), {name: "x"}), shell)
+    assert (done.returncode, shown(done.stdout)) == (0, ["ran"])
+
+
 def test_the_best_shell_of_the_image_is_taken() -> None:
     command = script.detect_shell()
     done = subprocess.run(command, input="echo shell $0; exit 5", capture_output=True, text=True, timeout=20)

@@ -22,7 +22,6 @@ from shipline.coordinator.groups import (
 from shipline.coordinator.models import Group, Job, Membership, Pipeline, Project
 from shipline.coordinator.services import services
 from shipline.coordinator.traces import trace_path
-from shipline.coordinator.variables import settings_variables
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -34,7 +33,6 @@ __all__ = [
     "delete_group",
     "delete_pipeline",
     "delete_project",
-    "settings_variables",
 ]
 
 

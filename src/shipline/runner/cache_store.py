@@ -47,9 +47,13 @@ class CacheStore:
         s3 = self.section.s3
         if not s3.bucket_name:
             raise UsageError("[runners.cache.s3] has no BucketName.")
-        own = s3.server_address and not s3.server_address.endswith(".amazonaws.com")
-        style = s3.path_style if s3.path_style is not None else bool(own)
+        region = s3.bucket_location or "us-east-1"
         scheme = "http" if s3.insecure else "https"
+        # Without a region in it, AWS's address redirects, and no signature survives that.
+        regional = f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+        server = s3.server_address if s3.server_address not in ("", "s3.amazonaws.com") else regional
+        aws = ".amazonaws.com" in server
+        style = s3.path_style if s3.path_style is not None else not aws or "." in s3.bucket_name
         keys: dict[str, Any] = {}
         if s3.authentication_type != "iam" and s3.access_key:
             keys = {"aws_access_key_id": s3.access_key, "aws_secret_access_key": s3.secret_key}
@@ -57,8 +61,8 @@ class CacheStore:
                 keys["aws_session_token"] = s3.session_token
         return boto3.client(
             "s3",
-            region_name=s3.bucket_location or "us-east-1",
-            endpoint_url=f"{scheme}://{s3.server_address}" if own else None,
-            config=Config(signature_version="s3v4", s3={"addressing_style": "path" if style else "auto"}),
+            region_name=region,
+            endpoint_url=f"{scheme}://{server}",
+            config=Config(signature_version="s3v4", s3={"addressing_style": "path" if style else "virtual"}),
             **keys,
         )

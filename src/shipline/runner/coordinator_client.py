@@ -22,7 +22,8 @@ FEATURES = api.RunnerFeatures(
     upload_raw_artifacts=True, refspecs=True, masking=True, raw_variables=True, artifacts_exclude=True,
     multi_build_steps=True, return_exit_code=True, trace_reset=True, trace_checksum=True, trace_size=True,
     cancelable=True, cancel_gracefully=True, service_variables=True, service_multiple_aliases=True,
-    two_phase_job_commit=True,
+    two_phase_job_commit=True, cache=True, fallback_cache_keys=True, image_executor_opts=True,
+    service_executor_opts=True,
 )  # fmt: skip
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -121,13 +122,16 @@ class CoordinatorClient:
         # 409: another runner was quicker. Anything else that is no success says that something is wrong with us.
         return Polled(None, version, healthy=status in (200, 204, 409))
 
-    async def send_trace(self, job: int, token: str, start: int, content: bytes) -> Answer:
+    async def send_trace(
+        self, job: int, token: str, start: int, content: bytes, *, debug: bool = False
+    ) -> Answer:
+        """`debug`: what may hold secrets, and is shown to developers alone."""
         headers = {
             "JOB-TOKEN": token,
             "Content-Type": "text/plain",
             "Content-Range": f"{start}-{start + len(content) - 1}",
         }
-        path = f"jobs/{job}/trace?debug_trace=false"
+        path = f"jobs/{job}/trace?debug_trace={str(debug).lower()}"
         answer = await self._api.call("patch_trace", "PATCH", path, headers=headers, content=content)
         size = answer.headers.get("Range", "").rpartition("-")[2]
         return Answer(

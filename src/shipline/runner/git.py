@@ -22,6 +22,7 @@ from shipline.runner.variables import Variables
 from shipline.version import __version__
 
 STRATEGIES = ("fetch", "clone", "none", "empty")
+TLS_SETTINGS = ("sslCAInfo", "sslCert", "sslKey")
 SUBMODULES = ("none", "normal", "recursive")
 FETCH_FLAGS = ("--prune", "--quiet")
 USER_AGENT = f"git shipline-runner/{__version__}"
@@ -120,10 +121,10 @@ def environment(
     options: GitOptions | None = None,
     *,
     external: str = "",
-    authority_file: str = "",
+    tls_files: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """For every git of the stage. `external` is the server as people write it, where that is not `url`'s;
-    `authority_file` holds the certificate authority to trust."""
+    `tls_files` maps TLS_SETTINGS to files for it."""
     options = options or GitOptions()
     here = server(url)
     settings = [
@@ -137,8 +138,7 @@ def environment(
         settings.append((f"http.{here}.extraHeader", f"Authorization: Basic {basic}"))
     if options.user_agent:
         settings.append(("http.userAgent", options.user_agent))
-    if authority_file:
-        settings.append((f"http.{here}.sslCAInfo", authority_file))
+    settings += [(f"http.{here}.{setting}", path) for setting, path in (tls_files or {}).items()]
     if external and server(external) != here:
         settings.append((f"url.{here}.insteadOf", server(external)))
     if options.force_https:

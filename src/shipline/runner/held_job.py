@@ -22,6 +22,7 @@ from shipline.runner.job import JobRun, Result
 from shipline.runner.journal import Entry, Journal
 from shipline.runner.masking import Masker
 from shipline.runner.reporting import Reporter
+from shipline.runner.slots import Slot, Slots
 from shipline.runner.trace import Trace
 from shipline.runner.variables import job_variables
 
@@ -44,7 +45,8 @@ class WatchedTrace(Trace):
 @dataclass
 class HeldJob:
     """`stopping` tells whether the manager is going down. `changed` is called at each new stage. `since` in
-    seconds since the epoch. `result` is there when it has ended, None for a job that was never ours."""
+    seconds since the epoch. `result` is there when it has ended, None for a job that was never ours. `slots`: the
+    manager's, for all its jobs."""
 
     payload: JobPayload
     section: RunnerSection
@@ -56,6 +58,7 @@ class HeldJob:
     since: float = field(default_factory=time.time)
     stage: str = ACCEPTING
     result: Result | None = None
+    slots: Slots = field(default_factory=Slots)
 
     async def hold(self) -> None:
         """To its end, or to that of the manager. Uses the client up. What the coordinator has not heard of stays in
@@ -63,7 +66,7 @@ class HeldJob:
         entry = Entry(self.section.url, self.payload.id, self.payload.token)
         self.journal.add(entry)
         async with self.client:
-            told = await self._run() if await self._accepted() else True
+            told = await self._numbered() if await self._accepted() else True
         if told:
             self.journal.remove(entry)
 
@@ -82,7 +85,12 @@ class HeldJob:
                 await give_back(self.client, self.payload)
         return False
 
-    async def _run(self) -> bool:
+    async def _numbered(self) -> bool:
+        """With a number among the jobs that run at once, by which it finds what an earlier one left."""
+        with self.slots.held(self.section.token, self.payload.job_info.project_id) as slot:
+            return await self._run(slot)
+
+    async def _run(self, slot: Slot) -> bool:
         """Whether its end was told."""
         payload, section = self.payload, self.section
         masked = [one.value for one in payload.variables if one.masked]
@@ -95,7 +103,7 @@ class HeldJob:
             payload.features.trace_sections,
             watch=self._reached,
         )
-        run = JobRun(payload, section, trace, self.docker, secrets.token_hex(4))
+        run = JobRun(payload, section, trace, self.docker, secrets.token_hex(4), slot=slot)
         running = asyncio.create_task(run.run())
         reporter = Reporter(self.client, payload, trace, running.cancel, run.cancelled.set, time.monotonic)
         following = asyncio.create_task(reporter.follow())

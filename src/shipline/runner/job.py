@@ -22,7 +22,7 @@ from shipline.runner.slots import Slot
 from shipline.runner.stages import artifacts, caches, sources, steps
 from shipline.runner.stages.context import Context, attempts_of
 from shipline.runner.trace import GREEN, RED, Trace
-from shipline.runner.variables import Variables, job_variables
+from shipline.runner.variables import TLS_VARIABLES, Variables, job_variables
 
 __all__ = ["JobRun", "Result"]
 _log = logging.getLogger(__name__)
@@ -80,13 +80,13 @@ class JobRun:
             raise misconfigured(
                 "the job has `run:` (CI/CD steps), which this runner does not know; use `script:`"
             )
-        folders, variables, authority = await asyncio.to_thread(self._facts)
+        folders, variables = await asyncio.to_thread(self._facts)
         strategy = git.git_options(self.payload, variables).strategy
         executor = make_executor(
             self.payload, self.section, self.trace, self.docker, self.unique, self.slot, folders, variables,
             strategy, attempts_of(variables, "EXECUTOR_JOB_SECTION_ATTEMPTS"),
         )  # fmt: skip
-        context = Context(self.payload, self.section, self.trace, variables, executor, authority)
+        context = Context(self.payload, self.section, self.trace, variables, executor)
         async with executor.ground():
             if not await self._unless_cancelled(asyncio.create_task(self._before(context))):
                 return Result("job_canceled", message="canceled")
@@ -121,11 +121,13 @@ class JobRun:
                 task.cancel()
             await asyncio.gather(work, cancelling, return_exceptions=True)
 
-    def _facts(self) -> tuple[Folders, Variables, str]:
+    def _facts(self) -> tuple[Folders, Variables]:
         """Where the files lie and what the variables are; GIT_CLONE_PATH may refer to the first and changes the
         second."""
         folders = job_folders(self.payload, self.section, self.slot or Slot(), str(Path.home()))
-        authority = _text_of(self.section.tls_ca_file)
+        section = self.section
+        files = (section.tls_ca_file, section.tls_cert_file, section.tls_key_file)
+        tls = {key: _text_of(path) for key, path in zip(TLS_VARIABLES, files, strict=True)}
         network = job_name(self.payload, self.section, self.unique)
 
         def variables(folders: Folders) -> Variables:
@@ -136,14 +138,14 @@ class JobRun:
                 folders,
                 self.slot,
                 network="" if self.section.docker.network_mode else network,
-                authority=authority,
+                tls=tls,
             )
 
         found = variables(folders)
         if path := found.get("GIT_CLONE_PATH"):
             folders = folders.cloned_to(path)
             found = variables(folders)
-        return folders, found, authority
+        return folders, found
 
 
 def _text_of(path: str) -> str:
@@ -152,4 +154,4 @@ def _text_of(path: str) -> str:
     try:
         return Path(path).read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"tls-ca-file {path} cannot be read.") from error
+        raise UsageError(f"The TLS file {path} cannot be read.") from error

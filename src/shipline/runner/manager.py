@@ -24,12 +24,13 @@ from shipline.runner.ending import Phase
 from shipline.runner.engines import Engines
 from shipline.runner.held_job import HeldJob
 from shipline.runner.home import Home
-from shipline.runner.http import backoff
+from shipline.runner.http import backoff, tls_of
 from shipline.runner.journal import Entry as JournalEntry
 from shipline.runner.logs import Counting, configure
 from shipline.runner.metrics import EntryFigures, Metrics, MetricsServer
 from shipline.runner.online import Online
 from shipline.runner.reporting import tell_interrupted
+from shipline.runner.slots import Slots
 from shipline.runner.status import EntryNow, JobNow, document
 from shipline.runner.upkeep import Upkeep
 from shipline.version import __version__
@@ -58,6 +59,7 @@ class Manager:
         self._engines = Engines(self.docker_host)
         self._online: dict[int, Online] = {}
         self._jobs: dict[asyncio.Task[None], tuple[int, HeldJob]] = {}
+        self._slots = Slots()
         self._questions: dict[asyncio.Task[None], int] = {}
         self._changed = asyncio.Event()
         self._stopped_at = 0.0
@@ -177,6 +179,11 @@ class Manager:
         self._changed.set()
 
     def _take(self, payload: JobPayload, online: Online, section: RunnerSection) -> None:
+        tls = tls_of(section, self.home.config)
+        # The job is given what lies beside the config, too.
+        section = replace(
+            section, tls_ca_file=tls.ca_file, tls_cert_file=tls.cert_file, tls_key_file=tls.key_file
+        )
         held = HeldJob(
             payload,
             section,
@@ -185,6 +192,7 @@ class Manager:
             self.home.journal,
             lambda: self.phase >= Phase.STOPPING,
             self._changed.set,
+            slots=self._slots,
         )
         _log.info("job %s (%s) from %s", payload.id, payload.job_info.name, section.name)
         self.metrics.job_taken(section, payload.job_info.time_in_queue_seconds)

@@ -61,7 +61,9 @@ class Reporter:
 
     async def _send_part(self) -> bool:
         start, content = self.trace.unsent()
-        answer = await self.client.send_trace(self.payload.id, self.payload.token, start, content)
+        answer = await self.client.send_trace(
+            self.payload.id, self.payload.token, start, content, debug=is_debugged(self.payload)
+        )
         if answer.status == 202:
             self.trace.acknowledge(start + len(content))
         elif answer.status == 416 and answer.size is not None:
@@ -114,6 +116,13 @@ class Reporter:
             await asyncio.sleep(answer.interval or 1.0)
             return False
         return True
+
+
+def is_debugged(payload: JobPayload) -> bool:
+    """Whether the log shows more than its author wrote: each command with its values, or what services say."""
+    last = {one.key: one.value for one in payload.variables}
+    wanted = (last.get(key, "").lower() for key in ("CI_DEBUG_TRACE", "CI_DEBUG_SERVICES"))
+    return any(value in ("1", "t", "true") for value in wanted)
 
 
 async def tell_interrupted(client: CoordinatorClient, job: int, token: str) -> None:

@@ -52,6 +52,12 @@ def frame(body: str) -> str:
     )
 
 
+# Some shells end a script that sets one of these.
+_READ_ONLY = frozenset(
+    ("UID", "EUID", "GID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "OPTIND", "LINENO")
+)
+
+
 def exported(exports: Mapping[str, str], files: Mapping[str, tuple[str, str]]) -> str:
     """Variables, and file variables (name -> path and content), whose files only their owner's group and
     other users of the job need to read."""
@@ -59,9 +65,11 @@ def exported(exports: Mapping[str, str], files: Mapping[str, tuple[str, str]]) -
     for key, (path, content) in files.items():
         folder = path.rpartition("/")[0]
         lines.append(f"mkdir -p {quote(folder)}")
+        # A script before this one may have made it unwritable, as ssh wants its keys.
+        lines.append(f"rm -f {quote(path)}")
         lines.append(f"printf %s {quote(content)} > {quote(path)}")
         lines.append(f"export {key}={quote(path)}")
-    lines += [f"export {key}={quote(value)}" for key, value in exports.items()]
+    lines += [f"export {key}={quote(value)}" for key, value in exports.items() if key not in _READ_ONLY]
     return "\n".join([*lines, ""])
 
 

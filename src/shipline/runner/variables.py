@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -24,6 +24,11 @@ FLAGS = MappingProxyType(
         "FF_HASH_CACHE_KEYS": False,
         "FF_USE_INIT_WITH_DOCKER_EXECUTOR": False,
     }
+)
+TLS_AUTHORITY, TLS_CERTIFICATE, TLS_KEY = TLS_VARIABLES = (
+    "CI_SERVER_TLS_CA_FILE",
+    "CI_SERVER_TLS_CERT_FILE",
+    "CI_SERVER_TLS_KEY_FILE",
 )
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -65,12 +70,12 @@ def job_variables(
     slot: Slot | None = None,
     *,
     network: str = "",
-    authority: str = "",
+    tls: Mapping[str, str] | None = None,
 ) -> Variables:
     """The runner's own below, the job's above.
 
-    `network` is the name of the job's own network, if it has one; `authority` the PEM of the certificate
-    authority that the config names for the coordinator.
+    `network` is the name of the job's own network, if it has one; `tls` maps TLS_VARIABLES to the PEM of
+    what the config names for the coordinator.
     """
     slot = slot or Slot()
     folders = folders or job_folders(payload, section, slot)
@@ -93,7 +98,11 @@ def job_variables(
         _own("CI_SHARED_ENVIRONMENT" if section.executor == "shell" else "CI_DISPOSABLE_ENVIRONMENT", "true"),
         *(_own(key, str(value).lower()) for key, value in flags.items()),
         *([_own("CI_BUILD_NETWORK_NAME", network)] if network else []),
-        *([JobVariable(key="CI_SERVER_TLS_CA_FILE", value=authority, file=True)] if authority else []),
+        *(
+            JobVariable(key=key, value=text, file=True, masked=key == TLS_KEY)
+            for key, text in (tls or {}).items()
+            if text
+        ),
         *(_own(key, value) for key, _, value in (line.partition("=") for line in section.environment)),
     ]
     merged = {one.key: one for one in [*own, *payload.variables] if _NAME.fullmatch(one.key)}

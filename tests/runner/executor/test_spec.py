@@ -9,7 +9,7 @@ import pytest
 
 from shipline.errors import ProtocolError
 from shipline.protocols.runner_api import JobPayload
-from shipline.runner.config_file import DockerSection, RunnerSection
+from shipline.runner.config_file import DockerSection, RunnerSection, ServiceEntry
 from shipline.runner.executor.spec import JobSpec, job_spec, service_aliases, wait_ports
 from shipline.runner.failure import JobFailed
 from shipline.runner.script import detect_shell
@@ -274,3 +274,80 @@ def test_the_port_that_is_named_is_waited_for_else_those_that_the_image_exposes(
 def test_not_every_port_of_many_is_waited_for() -> None:
     image = {"ExposedPorts": {f"{port}/tcp": {} for port in range(1000, 1100)}}
     assert wait_ports(image, None) == list(range(1000, 1020))
+
+
+def test_services_of_the_config_come_before_the_jobs() -> None:
+    entry = ServiceEntry("redis:7", "cache", command=("redis-server",), environment=("A=b=c", "B=$X"))
+    made = spec(
+        section(services=(entry,)), services=[{"name": "postgres:15"}], variables=[{"key": "X", "value": "x"}]
+    )
+    assert [one.aliases for one in made.services] == [("redis", "cache"), ("postgres",)]
+    first = made.services[0].container.config
+    assert first["Cmd"] == ["redis-server"]
+    assert {"A=b=c", "B=x"} <= set(first["Env"])
+
+
+def test_of_two_services_with_one_name_the_first_has_it_and_it_is_told() -> None:
+    made = spec(
+        services=[{"name": "postgres:15", "alias": "db"}, {"name": "postgres:16", "alias": "db build"}]
+    )
+    assert [one.aliases for one in made.services] == [("postgres", "db"), ()]
+    assert made.warnings == (
+        "WARNING: service postgres:16 cannot be 'postgres' too: another one is called so",
+        "WARNING: service postgres:16 cannot be 'db' too: another one is called so",
+        "WARNING: service postgres:16 cannot be 'build' too: another one is called so",
+    )
+
+
+def test_the_user_is_the_configs_or_the_jobs_and_the_platform_is_the_jobs() -> None:
+    image = {"name": "a", "executor_opts": {"docker": {"user": "app:5", "platform": "linux/$ARCH"}}}
+    made = spec(image=image, services=[image], variables=[{"key": "ARCH", "value": "arm64"}])
+    for one in (made.build, made.services[0].container):
+        assert (one.config["User"], one.platform) == ("app:5", "linux/arm64")
+    assert spec(section(user="root"), image=image).build.config["User"] == "root"
+    assert "User" not in spec().build.config
+
+
+def test_an_entrypoint_may_not_be_overwritten_where_the_config_says_so() -> None:
+    made = spec(section(disable_entrypoint_overwrite=True), image={"name": "a", "entrypoint": ["x"]})
+    assert "Entrypoint" not in made.build.config
+    assert made.warnings == ("Entrypoint override disabled",)
+
+
+def test_services_may_be_privileged_where_the_build_is_not_and_only_some_images() -> None:
+    services = [{"name": "docker:dind"}, {"name": "redis"}]
+    made = spec(
+        section(services_privileged=True, allowed_privileged_services=("docker:*",)), services=services
+    )
+    assert [one.config["HostConfig"]["Privileged"] for one in containers(made)] == [False, False, True, False]
+    other = spec(section(privileged=True, services_privileged=False), services=services)
+    assert [one.config["HostConfig"]["Privileged"] for one in containers(other)] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_the_jobs_limits_do_not_hold_for_the_helper() -> None:
+    made = spec(section(memory="64m", cap_drop=("ALL",), dns=("1.1.1.1",)), services=[{"name": "redis"}])
+    for one in (made.build, made.services[0].container):
+        assert one.config["HostConfig"]["Memory"] == 64 * 1024**2
+    host = made.helper.config["HostConfig"]
+    assert "Memory" not in host
+    assert "CapDrop" not in host
+    assert host["Dns"] == ["1.1.1.1"]
+
+
+def test_host_entries_are_added_to_those_of_the_config() -> None:
+    made = spec(section(extra_hosts=("a:1.1.1.1",)))
+    assert made.build.with_hosts([]) is made.build
+    more = made.build.with_hosts(["db:172.17.0.3"]).config["HostConfig"]["ExtraHosts"]
+    assert more == ["a:1.1.1.1", "db:172.17.0.3"]
+    assert made.build.config["HostConfig"]["ExtraHosts"] == ["a:1.1.1.1"]
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "²", "1" * 30])
+def test_a_port_that_is_none_is_not_waited_for(port: str) -> None:
+    variables = [{"key": "HEALTHCHECK_TCP_PORT", "value": port}]
+    assert spec(services=[{"name": "a", "variables": variables}]).services[0].port is None

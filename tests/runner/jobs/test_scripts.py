@@ -114,10 +114,10 @@ async def test_a_script_may_have_a_shorter_time_than_its_job(place: Place) -> No
 
 async def test_after_script_has_a_time_of_its_own_and_changes_nothing(place: Place) -> None:
     ended = await place.run(
-        "true", after_script=["sleep 60"], variables={"RUNNER_AFTER_SCRIPT_TIMEOUT": "500ms"}
+        "true", after_script=["sleep 60"], variables={"RUNNER_AFTER_SCRIPT_TIMEOUT": "1s"}
     )
     assert ended.good
-    assert "after_script took longer than 0h0m0s, but job will continue unaffected" in ended.log
+    assert "after_script took longer than 0h0m1s, but job will continue unaffected" in ended.log
     failed = await place.run("true", after_script=["exit 5"])
     assert failed.good
     assert "after_script failed with exit code 5, but job will continue unaffected" in failed.log

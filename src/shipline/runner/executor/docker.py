@@ -130,7 +130,8 @@ class DockerExecutor:
 
     async def helper(self, verb: str, asked: Mapping[str, Any], output: Output) -> int:
         assert self._helper is not None
-        line = json.dumps(asked).encode() + b"\n"
+        # What root makes here, the job may have to change as somebody else.
+        line = json.dumps({"umask": 0, **asked}).encode() + b"\n"
         return await self.containers.execute(self._helper, ["python3", HELPER_PATH, verb], line, output)
 
     async def helper_script(self, script: str, output: Output) -> int:

@@ -90,13 +90,8 @@ class ShellExecutor:
         return await self._run([self._shell_path()], script.encode(errors="surrogateescape"), output)
 
     async def script(self, script: str, output: Output) -> int:
-        return await self._run(
-            [self._shell_path(), *self._login()], script.encode(errors="surrogateescape"), output
-        )
-
-    def _login(self) -> list[str]:
-        """As gitlab-runner: bash reads the user's profile."""
-        return ["--login"] if Path(self._shell_path()).name == "bash" else []
+        """No login shell: the scripts have the runner's environment, not what a profile makes of it."""
+        return await self.helper_script(script, output)
 
     async def _run(self, words: Sequence[str], stdin: bytes, output: Output) -> int:
         Path(self.folders.builds).mkdir(parents=True, exist_ok=True)

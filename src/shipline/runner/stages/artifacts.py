@@ -16,7 +16,7 @@ async def download(context: Context) -> None:
         return
     asked = {
         "root": context.folders.project,
-        "authority": context.authority,
+        "tls": context.tls,
         "dependencies": [
             {
                 "url": f"{context.api}/jobs/{one.id}/artifacts",
@@ -59,7 +59,7 @@ def upload_request(context: Context, wanted: list[JobArtifact]) -> dict[str, Any
         "url": f"{context.api}/jobs/{context.payload.id}/artifacts",
         "token": context.payload.token,
         "root": context.folders.project,
-        "authority": context.authority,
+        "tls": context.tls,
         "level": context.variables.get("ARTIFACT_COMPRESSION_LEVEL"),
         "entries": [
             {

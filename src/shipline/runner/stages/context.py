@@ -14,7 +14,7 @@ from shipline.runner.executor.protocol import Executor
 from shipline.runner.failure import misconfigured
 from shipline.runner.folders import Folders
 from shipline.runner.trace import YELLOW, Trace
-from shipline.runner.variables import Variables
+from shipline.runner.variables import TLS_VARIABLES, Variables
 
 ATTEMPTS = range(1, 11)
 PAUSE_SECONDS, PAUSE_LIMIT = 5.0, 300.0
@@ -22,15 +22,13 @@ PAUSE_SECONDS, PAUSE_LIMIT = 5.0, 300.0
 
 @dataclass(frozen=True)
 class Context:
-    """`authority` is the PEM of the certificate authority to trust, or empty. `pause` waits for so many
-    seconds before another attempt."""
+    """`pause` waits for so many seconds before another attempt."""
 
     payload: JobPayload
     section: RunnerSection
     trace: Trace
     variables: Variables
     executor: Executor
-    authority: str = ""
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @property
@@ -42,6 +40,13 @@ class Context:
         """The coordinator's, from where the job runs."""
         base = self.section.clone_url or self.section.url
         return base.rstrip("/").removesuffix("/ci") + "/api/v4"
+
+    @property
+    def tls(self) -> dict[str, str]:
+        """PEM for the helper: an authority to trust, a certificate of the runner's own and its key."""
+        names = ("authority", "certificate", "key")
+        files = self.variables.files
+        return {name: files[key][1] for name, key in zip(names, TLS_VARIABLES, strict=True) if key in files}
 
     @contextmanager
     def part(self, name: str, title: str) -> Iterator[None]:

@@ -6,6 +6,10 @@ from shipline.runner import git
 from shipline.runner import script as scripts
 from shipline.runner.failure import JobFailed, Result
 from shipline.runner.stages.context import Context
+from shipline.runner.variables import TLS_VARIABLES
+
+# Of the job's image, not of the helper's: with them the helper would not find its own programs.
+NOT_FOR_THE_HELPER = frozenset(("PATH", "HOME", "ENV", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH"))
 
 
 async def get_sources(context: Context) -> None:
@@ -34,7 +38,11 @@ def sources_script(context: Context, options: git.GitOptions, *, again: bool = F
         basic,
         options,
         external=variables.get("CI_SERVER_URL") or context.section.url,
-        authority_file=variables.files["CI_SERVER_TLS_CA_FILE"][0] if context.authority else "",
+        tls_files={
+            setting: variables.files[key][0]
+            for setting, key in zip(git.TLS_SETTINGS, TLS_VARIABLES, strict=True)
+            if key in variables.files
+        },
     )
     fetching = git.get_sources(options, folders.project, url, refspecs, info.sha, info.ref)
     hooks = {hook.name: hook.script for hook in context.payload.hooks}
@@ -43,7 +51,7 @@ def sources_script(context: Context, options: git.GitOptions, *, again: bool = F
     parts = ["umask 0000\n"] if context.section.executor == "docker" else []
     # What is there may be an earlier job's, where its folders were kept.
     parts.append(f"rm -rf {temporary}\nmkdir -p {temporary}\n")
-    parts.append(scripts.exported(context.exports(), variables.files))
+    parts.append(scripts.exported(_exports(context), variables.files))
     if variables.truth("CI_DEBUG_TRACE") and not context.section.debug_trace_disabled:
         parts.append("set -o xtrace\n")
     if again:
@@ -52,7 +60,14 @@ def sources_script(context: Context, options: git.GitOptions, *, again: bool = F
     parts.append(git.with_environment(settings, fetching))
     parts.append(f"cd {scripts.quote(folders.project)}\n")
     parts.append(_hook(context.section.post_get_sources_script, hooks.get("post_get_sources_script", [])))
+    # They are made anew for each script, by the user that it runs as.
+    parts += [f"rm -f {scripts.quote(path)}\n" for path, _ in variables.files.values()]
     return scripts.frame("".join(parts))
+
+
+def _exports(context: Context) -> dict[str, str]:
+    kept_out = NOT_FOR_THE_HELPER if context.section.executor == "docker" else frozenset[str]()
+    return {key: value for key, value in context.exports().items() if key not in kept_out}
 
 
 def _hook(configured: str, written: list[str]) -> str:

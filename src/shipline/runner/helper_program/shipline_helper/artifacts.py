@@ -12,7 +12,7 @@ from shipline_helper.unpacking import unpack
 
 
 def upload(asked):
-    """url, token, root, authority, level, entries: a list of {name, type, format, paths, exclude, untracked,
+    """url, token, root, tls, level, entries: a list of {name, type, format, paths, exclude, untracked,
     expire_in}. 1 when one could not be sent; nothing to send is no failure."""
     return max([upload_one(asked, entry) for entry in asked["entries"]], default=0)
 
@@ -62,7 +62,7 @@ def sent(asked, entry, packed):
         yield tail
 
     length = len(head) + packed.seek(0, os.SEEK_END) + len(tail)
-    status = transfer.send("POST", url, headers, pieces, length, asked.get("authority", ""), **pause(asked))
+    status = transfer.send("POST", url, headers, pieces, length, asked.get("tls"), **pause(asked))
     said = f'Uploading artifacts as "{entry["type"]}" to coordinator...'
     print(f"{said} {status} {http.client.responses.get(status, '')}".rstrip())
     if status == 201:
@@ -92,7 +92,7 @@ def pause(asked):
 
 
 def download(asked):
-    """root, authority, dependencies: a list of {url, token, id, name}. 1 when one cannot be had."""
+    """root, tls, dependencies: a list of {url, token, id, name}. 1 when one cannot be had."""
     for one in asked["dependencies"]:
         print(f"Downloading artifacts for {one['name']} ({one['id']})...")
         with tempfile.TemporaryFile() as file:
@@ -101,7 +101,7 @@ def download(asked):
                     one["url"],
                     file,
                     {"JOB-TOKEN": one["token"]},
-                    asked.get("authority", ""),
+                    asked.get("tls"),
                     direct=True,
                     **pause(asked),
                 )

@@ -3,9 +3,9 @@
 import http.client
 import os
 import ssl
+import tempfile
 import time
 import urllib.parse
-from functools import cache
 
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 600
@@ -21,22 +21,25 @@ class TooLarge(Exception):
     pass
 
 
-@cache
-def context(authority):
-    """`authority` is PEM of a certificate authority to trust besides the machine's, or empty."""
+def context(tls):
+    """`tls` in PEM: `authority` to trust besides the machine's own, `certificate` and `key` to show; or None."""
     made = ssl.create_default_context()
-    if authority:
-        made.load_verify_locations(cadata=authority)
+    tls = tls or {}
+    if tls.get("authority"):
+        made.load_verify_locations(cadata=tls["authority"])
+    if tls.get("certificate") and tls.get("key"):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(tls["certificate"] + "\n" + tls["key"])
+            file.flush()
+            made.load_cert_chain(file.name)
     return made
 
 
-def connect(url, authority=""):
+def connect(url, tls=None):
     parts = urllib.parse.urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if parts.scheme == "https":
-        return http.client.HTTPSConnection(
-            parts.netloc, timeout=TIMEOUT_SECONDS, context=context(authority)
-        ), path
+        return http.client.HTTPSConnection(parts.netloc, timeout=TIMEOUT_SECONDS, context=context(tls)), path
     if parts.scheme != "http":
         raise OSError(f"{parts.scheme!r} is no scheme for files")
     return http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT_SECONDS), path
@@ -67,6 +70,11 @@ def tries(attempt, pause=PAUSE_SECONDS):
         time.sleep(min(PAUSE_LIMIT, pause * 2 ** (number - 1)))
 
 
+def trusted(tls):
+    """For a server that another one named: it is not shown who we are."""
+    return {"authority": tls["authority"]} if tls and tls.get("authority") else None
+
+
 def moved(answer, url):
     """Where a redirect leads, or None. Never from https to http."""
     if answer.status not in (301, 302, 303, 307, 308):
@@ -77,13 +85,13 @@ def moved(answer, url):
     return target
 
 
-def send(method, url, headers, pieces, length, authority="", pause=PAUSE_SECONDS):
+def send(method, url, headers, pieces, length, tls=None, pause=PAUSE_SECONDS):
     """`pieces()` gives the body anew for each try. A redirect that keeps the method is followed with it."""
     place = [url]
 
     def attempt(_number):
         for _ in range(REDIRECT_LIMIT):
-            connection, path = connect(place[0], authority)
+            connection, path = connect(place[0], tls)
             try:
                 connection.request(
                     method, path, body=pieces(), headers={**headers, "Content-Length": str(length)}
@@ -107,7 +115,7 @@ def file_pieces(file):
         yield piece
 
 
-def fetch(url, file, headers=None, authority="", pause=PAUSE_SECONDS, direct=False, limit=DOWNLOAD_LIMIT):
+def fetch(url, file, headers=None, tls=None, pause=PAUSE_SECONDS, direct=False, limit=DOWNLOAD_LIMIT):
     """GET into `file`. `headers` go to the first address only: where it redirects to needs none of them, and
     must not learn a token. `direct`: the first try asks for such a redirect."""
 
@@ -117,7 +125,7 @@ def fetch(url, file, headers=None, authority="", pause=PAUSE_SECONDS, direct=Fal
             where += ("&" if "?" in where else "?") + "direct_download=true"
         first = where
         for _ in range(REDIRECT_LIMIT):
-            connection, path = connect(where, authority)
+            connection, path = connect(where, tls if where is first else trusted(tls))
             try:
                 connection.request("GET", path, headers=sent)
                 answer = connection.getresponse()
