@@ -253,6 +253,31 @@ class Project:
         found = self.root.get(f"projects/{self.id}/pipelines/{number}/jobs?per_page=100")
         return {job["name"]: job for job in found}
 
+    def bridges(self, pipeline: int | None = None) -> dict[str, Json]:
+        """The newest pipeline's trigger jobs by name."""
+        number = pipeline or self.pipeline()["id"]
+        found = self.root.get(f"projects/{self.id}/pipelines/{number}/bridges?per_page=100")
+        return {job["name"]: job for job in found}
+
+    def downstream(self, bridge: str, pipeline: int | None = None) -> Json:
+        """The pipeline that a trigger job has started, as soon as it has."""
+        number = pipeline or self.pipeline()["id"]
+        job = until(
+            lambda: (found := self.bridges(number)[bridge])["downstream_pipeline"] and found,
+            f"{bridge} starts a pipeline",
+        )
+        return dict(job["downstream_pipeline"])
+
+    def bridge_ends(self, bridge: str, status: str, pipeline: int | None = None) -> Json:
+        """The trigger job, once it has that status."""
+        number = pipeline or self.pipeline()["id"]
+        return dict(
+            until(
+                lambda: (found := self.bridges(number)[bridge])["status"] == status and found,
+                f"{bridge} becomes {status}",
+            )
+        )
+
     def statuses(self) -> dict[str, str]:
         return {name: job["status"] for name, job in self.jobs().items()}
 

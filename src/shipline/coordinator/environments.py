@@ -111,7 +111,7 @@ def _start(job: Job, reason: str) -> None:
     # What has changed since it was looked at has been started by somebody else.
     with suppress(RefusedChange):
         if job.status == JobStatus.MANUAL:
-            actions.play_job(job, reason)
+            actions.play_job(job, reason=reason)
         elif job.status in FINISHED:
             actions.retry_job(job)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.utils import timezone
 
 from shipline.coordinator.cache_keys import key_files_of
-from shipline.coordinator.dependencies import sources_of
+from shipline.coordinator.cross_needs import artifacts_for
+from shipline.coordinator.job_inputs import with_inputs, with_values
 from shipline.coordinator.job_payload import JobFacts
-from shipline.coordinator.job_values import job_environment
+from shipline.coordinator.job_values import given_variables, job_environment
 from shipline.coordinator.models import Job, Runner
 from shipline.coordinator.models.ci_settings import ci_settings_of
 from shipline.coordinator.progress import predefined_of
@@ -22,18 +23,22 @@ from shipline.protocols import runner_api as api
 def facts_of_job(
     job: Job, definition: JobDefinition, runner: Runner, token: str, *, queue_size: int, queue_depth: int
 ) -> JobFacts:
-    """Raises OSError, EOFError, zlib.error or Unreadable when what earlier jobs left cannot be read."""
+    """Raises OSError, EOFError, zlib.error or Unreadable when what earlier jobs left cannot be read,
+    MissingDependency when other pipelines have not left what the job needs."""
     config = services().config
     pipeline, project = job.pipeline, job.project
     settings = ci_settings_of(project)
-    sources = sources_of(job, definition)
+    sources = artifacts_for(job, definition)
+    manager = job.runner_manager
+    # An older runner does not look for inputs in what it gets.
+    knows_inputs = manager is not None and manager.features.get("job_inputs") is True
     now = timezone.now()
     started = job.started_at or now
     waited = max(0, int((now - job.queued_at).total_seconds())) if job.queued_at else 0
     return JobFacts(
         id=job.pk,
         token=token,
-        definition=definition,
+        definition=(with_values if knows_inputs else with_inputs)(definition, job.inputs),
         pipeline_id=pipeline.pk,
         pipeline_iid=pipeline.iid,
         pipeline_name=pipeline.name,
@@ -41,10 +46,10 @@ def facts_of_job(
         project_id=project.pk,
         project_path=project.path_with_namespace,
         ref=pipeline.ref,
-        ref_type=pipeline.ref_type,
+        ref_type="tag" if pipeline.ref_type == "tag" else "branch",
         sha=pipeline.sha,
         before_sha=pipeline.before_sha,
-        source=pipeline.source,
+        merge_request=pipeline.ref_type == "merge_request",
         protected=pipeline.protected,
         timeout=min(job.timeout, runner.maximum_timeout) if runner.maximum_timeout else job.timeout,
         depth=settings.default_git_depth,
@@ -53,7 +58,7 @@ def facts_of_job(
         server_url=config.coordinator.external_url,
         registries=tuple(config.registry.for_engine()),
         predefined=predefined_of(pipeline),
-        settings=tuple(settings_variables(project)),
+        settings=(*settings_variables(project), *given_variables(job)),
         started_at=started.isoformat(timespec="seconds"),
         user_id=pipeline.user.pk if pipeline.user else None,
         user_login=pipeline.user.username if pipeline.user else "",

@@ -20,7 +20,6 @@ from shipline.model.variable import SettingsVariable, Variable, last_wins
 from shipline.protocols import runner_api as api
 
 JOB_USER = "gitlab-ci-token"
-MERGE_REQUEST = "merge_request_event"
 # Whatever begins so is a token of GitLab's, and stays out of logs even where nobody has said that it is a secret.
 TOKEN_PREFIXES = (
     "glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-",
@@ -49,7 +48,7 @@ class JobFacts:
     ref_type: str
     sha: str
     before_sha: str
-    source: str
+    merge_request: bool
     protected: bool
     timeout: int
     depth: int
@@ -254,7 +253,7 @@ def _refspecs(facts: JobFacts, depth: int) -> list[str]:
     no branch of its own to fetch. Depth 0: all branches and tags, so that history can be looked at."""
     pipeline = f"refs/pipelines/{facts.pipeline_id}"
     specs = [f"+{pipeline}:{pipeline}"]
-    if facts.source == MERGE_REQUEST:
+    if facts.merge_request:
         path = next((one.value for one in facts.predefined if one.key == "CI_MERGE_REQUEST_REF_PATH"), "")
         specs += [f"+{path}:{path}"] if path else []
     name = facts.ref if depth else "*"
@@ -263,4 +262,4 @@ def _refspecs(facts: JobFacts, depth: int) -> list[str]:
         return [*specs, branch, tag]
     if facts.ref_type == "tag":
         return [*specs, tag]
-    return specs if facts.source == MERGE_REQUEST else [*specs, branch]
+    return specs if facts.merge_request else [*specs, branch]

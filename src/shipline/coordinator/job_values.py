@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shipline.compiler.visible import job_variables
-from shipline.coordinator.definitions import predefined_of
+from shipline.coordinator.definitions import VARIABLES, predefined_of
 from shipline.coordinator.dependencies import sources_of
 from shipline.coordinator.environment_variables import JobEnvironment, environment_variables
 from shipline.coordinator.models import Job, JobArtifact
@@ -14,7 +14,7 @@ from shipline.coordinator.variables import settings_variables
 from shipline.model.definition import JobDefinition
 from shipline.model.environment import scoped_values
 from shipline.model.expansion import expand, expand_all
-from shipline.model.variable import Variable, last_wins
+from shipline.model.variable import SettingsVariable, Variable, last_wins
 
 
 def job_environment(job: Job, definition: JobDefinition) -> JobEnvironment | None:
@@ -30,6 +30,13 @@ def job_environment(job: Job, definition: JobDefinition) -> JobEnvironment | Non
 def values_before(job: Job, definition: JobDefinition) -> dict[str, str]:
     """What is known when the job is created."""
     return _expanded(_known(job, definition, ()))
+
+
+def values_handed_on(job: Job, definition: JobDefinition) -> dict[str, str]:
+    """What is known when the job's turn has come: also what others have handed on to it."""
+    handed_on = [one for one in sources_of(job, definition) if one.file_type == "dotenv"]
+    inherited = [variable for artifact in handed_on for variable in read_dotenv(artifact)]
+    return _expanded(_known(job, definition, inherited))
 
 
 def values_after(job: Job, definition: JobDefinition) -> dict[str, str]:
@@ -66,7 +73,14 @@ def _known(job: Job, definition: JobDefinition, handed_on: Iterable[Variable]) -
         *definition.variables,
         *handed_on,
         *scoped_values(settings_variables(job.project), name, protected=job.pipeline.protected),
+        *(one.variable for one in given_variables(job)),
     )
+
+
+def given_variables(job: Job) -> tuple[SettingsVariable, ...]:
+    """What the pipeline was started with, and over it what the job was: they are above all others."""
+    found = (*VARIABLES.validate_python(job.pipeline.variables), *VARIABLES.validate_python(job.variables))
+    return tuple(SettingsVariable(variable) for variable in last_wins(found))
 
 
 def _expanded(variables: Iterable[Variable]) -> dict[str, str]:

@@ -104,7 +104,13 @@ def advance_pipeline(pipeline_id: int) -> None:
         jobs = {job.pk: job for job in rows.order_by("stage_index", "id")}
         deploys = any(job.environment_id is not None for job in jobs.values())
         outdated = deployments.outdated_in(pipeline_id) if deploys else {}
-        while steps := advance(state_of(jobs.values(), outdated), timezone.now().timestamp()):
+        while True:
+            steps = advance(state_of(jobs.values(), outdated), timezone.now().timestamp())
+            # What cancels jobs moves pipelines on, as this does: they know one another.
+            from shipline.coordinator.canceling import cancel_after_failure
+
+            if not steps and not cancel_after_failure(pipeline, jobs.values()):
+                break
             for step in steps:
                 if isinstance(step, Change):
                     fields = {"failure_reason": step.failure_reason} if step.failure_reason else {}
@@ -163,6 +169,10 @@ def change_status(job: Job, status: JobStatus, reason: str = "", **fields: Any) 
     deployments.follow(job)
     if status in FINISHED and job.resource_group_id is not None:
         ResourceGroup.objects.filter(pk=job.resource_group_id, holder=job).update(holder=None)
+    if job.bridge and status is JobStatus.PENDING:
+        # It waits for no runner: `downstream.py` sees to it as soon as this can be seen.
+        change_status(job, JobStatus.RUNNING, "its pipeline is being made")
+        tell("triggers")
 
 
 def start(job: Job, reason: str) -> None:
@@ -185,6 +195,9 @@ def new_attempt(job: Job) -> Job:
         stage=job.stage,
         stage_index=job.stage_index,
         definition=job.definition,
+        bridge=job.bridge,
+        variables=job.variables,
+        inputs=job.inputs,
         # As it was written: an exit code may have allowed this one attempt to fail.
         allow_failure=definition_of(job).allow_failure,
         timeout=job.timeout,
@@ -224,3 +237,6 @@ def update_status(pipeline: Pipeline, jobs: Iterable[Job]) -> None:
         pipeline.finished_at = None
     pipeline.status = status
     pipeline.save()
+    if pipeline.upstream_job is not None:
+        # The job that started it may be waiting for this, and its page shows it.
+        tell("triggers", f"pipeline:{pipeline.upstream_job.pipeline_id}")

@@ -22,12 +22,6 @@ from shipline.coordinator.services import services
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-__all__ = [
-    "InvalidProject",
-    "change_project",
-    "create_project",
-]
-
 
 class InvalidProject(InvalidPath):
     code = "invalid_project"

@@ -122,7 +122,14 @@ def may_run_on(user: User | AnonymousUser | None, project: Project, ref: str, re
 
 
 def may_run(user: User | AnonymousUser | None, pipeline: Pipeline) -> bool:
-    return may_run_on(user, pipeline.project, pipeline.ref, pipeline.ref_type)
+    ref_type, ref = ref_of(pipeline)
+    return may_run_on(user, pipeline.project, ref, ref_type)
+
+
+def ref_of(pipeline: Pipeline) -> tuple[str, str]:
+    """Type and name of what the right to run the pipeline hangs on: of a merge request its source branch."""
+    request = pipeline.merge_request
+    return ("branch", request.source_branch) if request else (pipeline.ref_type, pipeline.ref)
 
 
 def default_protection(project: Project) -> tuple[int, int, bool] | None:

@@ -12,6 +12,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from shipline.coordinator import matching, tokens
+from shipline.coordinator.cross_needs import MissingDependency
 from shipline.coordinator.deployments import why_outdated
 from shipline.coordinator.features import unsupported
 from shipline.coordinator.handing_out import facts_of_job
@@ -70,9 +71,11 @@ def take_job(caller: Caller) -> Handed:
                 facts = _hand_out(job, runner, caller.manager, waiting, depth)
         except Unready as error:
             # It must not stand at the head of the queue for ever, with all others behind it.
-            logging.getLogger(__name__).error(
-                "job %s cannot be handed out: %s", error.job.pk, error.__cause__
-            )
+            cause = error.__cause__
+            if isinstance(cause, MissingDependency):
+                give_up(error.job, "missing_dependency_failure", str(cause))
+                continue
+            logging.getLogger(__name__).error("job %s cannot be handed out: %s", error.job.pk, cause)
             give_up(error.job, "scheduler_failure", "what it needs of earlier jobs cannot be read")
             continue
         except TooLate as error:
@@ -132,7 +135,7 @@ def _hand_out(
         change_status(job, JobStatus.RUNNING, f"runner {runner.pk} has it", **given)
     try:
         facts = facts_of_job(job, definition, runner, token, queue_size=len(waiting), queue_depth=depth)
-    except (OSError, EOFError, zlib.error, Unreadable) as error:
+    except (OSError, EOFError, zlib.error, Unreadable, MissingDependency) as error:
         raise Unready(job) from error
     job.notices = notices(facts)
     job.save(update_fields=["notices"])
@@ -143,7 +146,7 @@ def _hand_out(
 
 
 def _fails_for_lack_of_features(job: Job, definition: JobDefinition, manager: RunnerManager) -> bool:
-    merge_request = job.pipeline.source == "merge_request_event"
+    merge_request = job.pipeline.ref_type == "merge_request"
     lacking = unsupported(definition, merge_request, manager.features)
     if not lacking:
         return False

@@ -65,8 +65,10 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)
     sweeping = asyncio.create_task(_sweep(events))
+    triggering = asyncio.create_task(_trigger(events))
     await server.serve(sockets)
     await sweeping
+    await triggering
     pool.shutdown(wait=True)
 
 
@@ -80,6 +82,19 @@ async def _sweep(events: Any) -> None:
             await in_database(sweeper.sweep)
         except Exception:
             logging.getLogger(__name__).exception("the sweep failed; it goes on")
+
+
+async def _trigger(events: Any) -> None:
+    """Pipelines that start by themselves; at once when somebody tells of one."""
+    from django.utils import timezone
+
+    from shipline.coordinator import triggering
+    from shipline.coordinator.services import in_database
+
+    with events.watch("triggers") as watch:
+        while not events.stopping.is_set():
+            await in_database(triggering.start_what_is_due, timezone.now())
+            await watch.changed(SWEEP_SECONDS)
 
 
 def keeping_slashes(app: Any) -> App:

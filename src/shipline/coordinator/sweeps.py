@@ -62,7 +62,7 @@ class Sweeper:
 
 def _jobs(now: datetime) -> list[Seen]:
     names = ("pk", "status", "contacted_at", "runner_manager", "timeout", "started_at", "queued_at")
-    rows: Iterable[Any] = Job.objects.filter(status__in=_LOOKED_AT).values_list(*names)
+    rows: Iterable[Any] = Job.objects.filter(status__in=_LOOKED_AT, bridge=False).values_list(*names)
     return [
         Seen(
             id=pk,

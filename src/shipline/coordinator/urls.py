@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from shipline.coordinator.http import git, hooks, registry_tokens
 from shipline.coordinator.http.rest import api as rest
 from shipline.coordinator.http.runner_api import artifacts, jobs, runners, traces
-from shipline.coordinator.web import actions, environments, live, views
+from shipline.coordinator.web import actions, environments, live, merge_requests, schedules, views
 
 rest_urls = rest.urls()
 
@@ -45,6 +45,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v4/", rest_urls),
     re_path(r"^api/", rest.unknown),
     re_path(r"^(?P<path>.+\.git/(?:info/refs|git-upload-pack|git-receive-pack))$", git.git),
+    path("<path:project>/-/pipeline_schedules", schedules.schedules),
+    path("<path:project>/-/merge_requests/<int:iid>", merge_requests.merge_request),
     path("<path:project>/-/pipelines", views.pipelines),
     path("<path:project>/-/pipelines/<int:pipeline_id>", views.pipeline),
     path("<path:project>/-/pipelines/<int:pipeline_id>/live", live.pipeline),

@@ -24,7 +24,7 @@ def groups_of_projects(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("coordinator", "0003_environments"),
+        ("coordinator", "0004_triggers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

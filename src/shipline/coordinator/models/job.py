@@ -15,7 +15,8 @@ class Job(models.Model):
     says why it has its status; `notices` are lines that stand before its log. A pending job with a
     `runner_manager` has been handed to it and waits for its word (two-phase commit). `debug_trace`: the log
     may hold secrets, developers only see it. `trace_integrity` is matched or mismatched once the runner has
-    said what the log should be."""
+    said what the log should be. A `bridge` runs on no runner: it starts another pipeline, or shows the status of
+    one. `variables` and `inputs` are what somebody gave to the job when starting it."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="jobs")
     pipeline = models.ForeignKey(Pipeline, models.CASCADE, related_name="jobs")
@@ -25,6 +26,9 @@ class Job(models.Model):
     status = models.CharField(max_length=24, default="created")
     reason = models.CharField(max_length=255, default="", blank=True)
     definition = models.JSONField()
+    bridge = models.BooleanField(default=False)
+    variables = models.JSONField(default=list)
+    inputs = models.JSONField(default=dict)
     allow_failure = models.BooleanField(default=False)
     attempt = models.IntegerField(default=0)
     retried = models.BooleanField(default=False)

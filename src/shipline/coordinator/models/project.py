@@ -8,7 +8,8 @@ from django.db import models
 
 
 class Project(models.Model):
-    """`path_with_namespace` is the path in every URL: group/subgroup/name."""
+    """`path_with_namespace` is the path in every URL: group/subgroup/name. `auto_cancel_pending_pipelines` is
+    enabled or disabled; `merge_method` merge or ff."""
 
     path_with_namespace = models.CharField(max_length=255, unique=True)
     name = models.CharField(max_length=255)
@@ -20,6 +21,9 @@ class Project(models.Model):
     build_timeout = models.IntegerField(default=3600)
     # Without it the pipelines of who may see the project are for reporters and above only.
     public_jobs = models.BooleanField(default=True)
+    auto_cancel_pending_pipelines = models.CharField(max_length=8, default="enabled")
+    ci_pipeline_variables_minimum_override_role = models.CharField(max_length=16, default="developer")
+    merge_method = models.CharField(max_length=8, default="merge")
     # A deployment that is older than the latest one does not run; a finished one may be retried, to roll back.
     ci_forward_deployment_enabled = models.BooleanField(default=True)
     ci_forward_deployment_rollback_allowed = models.BooleanField(default=True)

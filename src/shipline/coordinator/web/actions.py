@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 
 from shipline.coordinator import actions
 from shipline.coordinator.models import Job
+from shipline.coordinator.permissions import NotAllowed, check_may_run_again
 from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.web import facts, views
 
@@ -19,7 +20,8 @@ def job(request: HttpRequest, project: str, job_id: int, action: str) -> HttpRes
     if found is None or not facts.may_act(request.user, found.pipeline):
         raise Http404
     # Refused when it has changed since the page was drawn; the page says how it is now.
-    with suppress(RefusedChange):
+    with suppress(RefusedChange, NotAllowed):
+        check_may_run_again(request.user, found, action)
         found = _do(action, found)
     return HttpResponseRedirect(f"/{found.project.path_with_namespace}/-/jobs/{found.pk}")
 

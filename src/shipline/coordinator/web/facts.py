@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from shipline.coordinator import artifacts, protections, runners
 from shipline.coordinator.matching import RunnerFacts
 from shipline.coordinator.models import Job, Pipeline
-from shipline.coordinator.web import environment_facts
+from shipline.coordinator.web import environment_facts, relations
 from shipline.coordinator.web.times import took
 from shipline.model.status import FINISHED, JobStatus
 
@@ -29,12 +29,14 @@ _WORST = (
 
 @dataclass(frozen=True, slots=True)
 class ShownJob:
-    """`look` is the class of its colour; `why` says why it has its status, where that is worth a word."""
+    """`look` is the class of its colour; `why` says why it has its status, where that is worth a word. `started`
+    are the pipelines of a trigger job."""
 
     job: Job
     look: str
     why: str
     took: SafeString | str
+    started: Sequence[relations.Link] = ()
 
 
 def look(job: Job) -> str:
@@ -42,8 +44,8 @@ def look(job: Job) -> str:
     return "warning" if job.status == "failed" and job.allow_failure else job.status
 
 
-def shown(job: Job, serving: Iterable[RunnerFacts]) -> ShownJob:
-    return ShownJob(job, look(job), why(job, serving), took(job.started_at, job.finished_at))
+def shown(job: Job, serving: Iterable[RunnerFacts], started: Sequence[relations.Link] = ()) -> ShownJob:
+    return ShownJob(job, look(job), why(job, serving), took(job.started_at, job.finished_at), started)
 
 
 def why(job: Job, serving: Iterable[RunnerFacts]) -> str:
@@ -53,6 +55,8 @@ def why(job: Job, serving: Iterable[RunnerFacts]) -> str:
             return "Waits for what comes before it"
         case JobStatus.PENDING:
             return _sentence(runners.why_waiting(job, serving))
+        case JobStatus.RUNNING if job.bridge:
+            return _sentence(job.reason)
         case JobStatus.RUNNING | JobStatus.SCHEDULED | JobStatus.SUCCESS:
             return ""
         case JobStatus.SKIPPED:
@@ -120,14 +124,17 @@ def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, 
     found = current_jobs(pipeline)
     serving = waiting_runners(found)
     live = pipeline.status not in OVER
+    started = relations.started_by(found, user)
     return {
         "title": f"{pipeline.status}: #{pipeline.pk} {pipeline.title or pipeline.ref} · {pipeline.project.name}",
         "pipeline": pipeline,
         "project": pipeline.project,
         "stages": [
-            (stage, [shown(job, serving) for job in of_stage])
+            (stage, [shown(job, serving, started.get(job.pk, ())) for job in of_stage])
             for stage, of_stage in _by_stage(pipeline, found)
         ],
+        "origin": relations.origin(pipeline, user),
+        "left_out": relations.left_out(pipeline),
         "bars": bars(pipeline, found),
         "took": pipeline_took(pipeline),
         "live": live,
@@ -169,7 +176,7 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "job": job,
         "project": job.project,
         "pipeline": job.pipeline,
-        "shown": shown(job, waiting_runners([job])),
+        "shown": shown(job, waiting_runners([job]), relations.started_by([job], user).get(job.pk, ())),
         "image": (job.definition.get("image") or {}).get("name", ""),
         "services": [service["name"] for service in job.definition.get("services", [])],
         "tags": job.definition.get("tags", []),

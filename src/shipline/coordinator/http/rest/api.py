@@ -18,6 +18,7 @@ from shipline.coordinator.http import throttling
 from shipline.coordinator.http.rest import (
     access_tokens,
     branches,
+    bridges,
     ci_lint,
     commits,
     deployments,
@@ -27,6 +28,7 @@ from shipline.coordinator.http.rest import (
     job_artifacts,
     jobs,
     members,
+    merge_requests,
     pipelines,
     project_runners,
     projects,
@@ -34,7 +36,9 @@ from shipline.coordinator.http.rest import (
     protected_tags,
     resource_groups,
     runners,
+    schedules,
     tags,
+    triggers,
     users,
     variables,
 )
@@ -61,6 +65,7 @@ RESOURCES = (
     commits, files, branches, tags, protected_branches, protected_tags,
     ci_lint, pipelines, job_artifacts, jobs, runners, project_runners,
     environments, deployments, resource_groups,
+    bridges, schedules, triggers, merge_requests,
 )  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

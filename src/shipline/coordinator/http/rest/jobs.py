@@ -10,17 +10,20 @@ from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import actions, erasing, protections, traces
+from shipline.coordinator import actions, erasing, traces
 from shipline.coordinator.access import Ability
 from shipline.coordinator.http import streams
 from shipline.coordinator.http.rest.entities import environment_basic
 from shipline.coordinator.http.rest.lookup import find_project, me, page_of
 from shipline.coordinator.http.rest.pipelines import find_pipeline
 from shipline.coordinator.http.rest.users import user_json
+from shipline.coordinator.job_inputs import InvalidInputs
 from shipline.coordinator.models import Job
+from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run_again
 from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.services import services
 from shipline.coordinator.stored import trace_path
+from shipline.model.variable import Variable
 
 router = Router()
 LARGEST = 1 << 62
@@ -134,7 +137,7 @@ def list_pipeline_jobs(
     include_retried: bool = False,
 ) -> list[dict[str, Any]]:
     pipeline = find_pipeline(request, project_id, pipeline_id, Ability.READ_PIPELINE)
-    rows = _jobs(pipeline=pipeline).order_by("stage_index", "id")
+    rows = _jobs(pipeline=pipeline, bridge=False).order_by("stage_index", "id")
     if not include_retried:
         rows = rows.filter(retried=False)
     return [job_json(job) for job in filters.page_of(request, rows, response)]
@@ -144,7 +147,8 @@ def list_pipeline_jobs(
 def list_jobs(
     request: HttpRequest, response: HttpResponse, project_id: str, filters: Query[JobFilter]
 ) -> list[dict[str, Any]]:
-    rows = _jobs(project=find_project(request, project_id, Ability.READ_PIPELINE)).order_by("-id")
+    project = find_project(request, project_id, Ability.READ_PIPELINE)
+    rows = _jobs(project=project, bridge=False).order_by("-id")
     return [job_json(job) for job in filters.page_of(request, rows, response)]
 
 
@@ -174,17 +178,37 @@ def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpRespons
     return streams.text_and_file(request, lines, path, job.trace_size, "text/plain; charset=utf-8")
 
 
-def _act(request: HttpRequest, project_id: str, job_id: int, action: str) -> dict[str, Any]:
+class JobVariable(Schema):
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,255}$")]
+    value: Annotated[str, Field(max_length=100_000)] = ""
+
+
+class Start(Schema):
+    """What a job is given when somebody starts it: variables of its own, values for its `inputs`."""
+
+    job_variables_attributes: list[JobVariable] = Field(default_factory=list, max_length=200)
+    job_inputs: dict[str, Any] = Field(default_factory=dict)
+
+
+def _act(
+    request: HttpRequest, project_id: str, job_id: int, action: str, start: Start | None = None
+) -> dict[str, Any]:
     job = find_job(request, project_id, job_id, Ability.PLAY_JOB)
-    if not protections.may_run(me(request), job.pipeline):
-        raise HttpError(403, "403 Forbidden")
+    given = start or Start()
+    variables = [Variable(one.key, one.value, public=False) for one in given.job_variables_attributes]
     try:
+        check_may_run_again(me(request), job, action)
+        check_may_give(me(request), job.project, variables)
         if action == "cancel":
             actions.cancel_job(job)
         elif action == "retry":
-            job = actions.retry_job(job)
+            job = actions.retry_job(job, given.job_inputs)
         else:
-            actions.play_job(job)
+            actions.play_job(job, variables, given.job_inputs)
+    except NotAllowed as error:
+        raise HttpError(403, str(error)) from error
+    except InvalidInputs as error:
+        raise HttpError(400, str(error)) from error
     except RefusedChange as error:
         raise HttpError(403 if action == "retry" else 400, str(error)) from error
     return job_json(_jobs(pk=job.pk).get())
@@ -196,13 +220,15 @@ def cancel_job(request: HttpRequest, project_id: str, job_id: int) -> tuple[int,
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/retry", response={201: dict[str, Any]})
-def retry_job(request: HttpRequest, project_id: str, job_id: int) -> tuple[int, dict[str, Any]]:
-    return 201, _act(request, project_id, job_id, "retry")
+def retry_job(
+    request: HttpRequest, project_id: str, job_id: int, body: Start | None = None
+) -> tuple[int, dict[str, Any]]:
+    return 201, _act(request, project_id, job_id, "retry", body)
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/play")
-def play_job(request: HttpRequest, project_id: str, job_id: int) -> dict[str, Any]:
-    return _act(request, project_id, job_id, "play")
+def play_job(request: HttpRequest, project_id: str, job_id: int, body: Start | None = None) -> dict[str, Any]:
+    return _act(request, project_id, job_id, "play", body)
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/erase", response={201: dict[str, Any]})

@@ -11,15 +11,20 @@ from pydantic import Field
 
 from shipline.coordinator import access, actions, protections
 from shipline.coordinator.access import Ability
+from shipline.coordinator.asked import Asked, Created, RefUpdate
 from shipline.coordinator.coverage import pipeline_coverage
 from shipline.coordinator.deletion import delete_pipeline
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.models import Pipeline
-from shipline.coordinator.pipelines import RefUpdate, create_pipeline
+from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run
+from shipline.coordinator.pipelines import create_pipeline
+from shipline.coordinator.progress import VARIABLES
 from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
+from shipline.model.variable import Variable
 
 router = Router()
+VARIABLES_LIMIT = 200
 
 
 def pipeline_json(pipeline: Pipeline) -> dict[str, Any]:
@@ -40,6 +45,7 @@ def pipeline_json(pipeline: Pipeline) -> dict[str, Any]:
         "before_sha": pipeline.before_sha,
         "status": pipeline.status,
         "source": pipeline.source,
+        "status_reason": pipeline.reason or None,
         "yaml_errors": errors or None,
         "created_at": pipeline.created_at,
         "updated_at": pipeline.updated_at,
@@ -52,9 +58,12 @@ def pipeline_json(pipeline: Pipeline) -> dict[str, Any]:
 
 
 class PipelineFilter(Schema):
+    """Child pipelines are listed when they are asked for by their source alone, as with GitLab."""
+
     sha: str = ""
     ref: str = ""
     status: str = ""
+    source: str = ""
     page: int = 1
     per_page: int = 20
 
@@ -66,7 +75,9 @@ def list_pipelines(
     rows = Pipeline.objects.select_related("project", "user").filter(
         project=find_project(request, project_id, Ability.READ_PIPELINE)
     )
-    for name in ("sha", "ref", "status"):
+    if not filters.source:
+        rows = rows.exclude(source="parent_pipeline")
+    for name in ("sha", "ref", "status", "source"):
         if value := getattr(filters, name):
             rows = rows.filter(**{name: value})
     return [
@@ -75,22 +86,73 @@ def list_pipelines(
     ]
 
 
+class PipelineVariable(Schema):
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,255}$")]
+    value: Annotated[str, Field(max_length=100_000)] = ""
+    variable_type: Annotated[str, Field(pattern="^(env_var|file)$")] = "env_var"
+
+    def variable(self) -> Variable:
+        return Variable(self.key, self.value, public=False, file=self.variable_type == "file")
+
+
 class NewPipeline(Schema):
+    """`ref` is a branch or tag, `inputs` are for the configuration's `spec:inputs`."""
+
     ref: Annotated[str, Field(min_length=1, max_length=255)]
+    variables: list[PipelineVariable] = Field(default_factory=list, max_length=VARIABLES_LIMIT)
+    inputs: dict[str, Any] = Field(default_factory=dict)
 
 
 @router.post("/projects/{project_id}/pipeline", response={201: dict[str, Any]})
 def run_pipeline(request: HttpRequest, project_id: str, body: NewPipeline) -> tuple[int, dict[str, Any]]:
     project = find_project(request, project_id, access.PUSH)
-    if not protections.may_run_on(me(request), project, body.ref, "branch"):
-        raise Invalid("base", f"You do not have sufficient permission to run a pipeline on '{body.ref}'.")
-    sha = services().repositories.branches(project.pk).get(body.ref)
-    if sha is None:
+    found = services().repositories.ref(project.pk, body.ref)
+    if found is None:
         raise Invalid("base", "Reference not found")
-    created = create_pipeline(project, RefUpdate(body.ref, "branch", ZERO, sha), me(request), source="api")
+    ref_type, sha = found
+    name = body.ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+    variables = tuple(one.variable() for one in body.variables)
+    try:
+        check_may_run(me(request), project, ref_type, name)
+        check_may_give(me(request), project, variables)
+    except NotAllowed as error:
+        raise Invalid("base", str(error)) from error
+    asked = Asked(variables=variables, inputs=body.inputs)
+    created = create_pipeline(project, RefUpdate(name, ref_type, ZERO, sha), me(request), "api", asked)
+    return 201, created_json(created)
+
+
+def created_json(created: Created) -> dict[str, Any]:
+    """The pipeline; raises Invalid when there is none."""
     if created.pipeline is None:
-        raise Invalid("base", created.why_not)
-    return 201, pipeline_json(created.pipeline)
+        raise Invalid("base", "; ".join([created.why_not, *created.details]))
+    return pipeline_json(created.pipeline)
+
+
+@router.get("/projects/{project_id}/pipelines/{pipeline_id}/variables")
+def list_variables(request: HttpRequest, project_id: str, pipeline_id: int) -> list[dict[str, Any]]:
+    """What the pipeline was started with. What came from a masked variable stays hidden."""
+    pipeline = find_pipeline(request, project_id, pipeline_id, access.PUSH)
+    return [
+        {
+            "key": one.key,
+            "value": "[MASKED]" if one.masked else one.value,
+            "variable_type": "file" if one.file else "env_var",
+            "raw": one.raw,
+        }
+        for one in VARIABLES.validate_python(pipeline.variables)
+    ]
+
+
+@router.get("/projects/{project_id}/pipelines/latest")
+def latest_pipeline(request: HttpRequest, project_id: str, ref: str = "") -> dict[str, Any]:
+    """The newest one of the newest commit of a ref; the default branch when none is given."""
+    project = find_project(request, project_id)
+    rows = Pipeline.objects.select_related("project", "user").exclude(source="parent_pipeline")
+    newest = rows.filter(project=project, ref=ref or project.default_branch).order_by("-id").first()
+    if newest is None:
+        raise HttpError(403, "403 Forbidden")
+    return pipeline_json(newest)
 
 
 def find_pipeline(

@@ -61,12 +61,18 @@ class ProjectSettings(Schema):
     ci_forward_deployment_rollback_allowed: bool | None = None
     public_jobs: bool | None = None
     public_builds: bool | None = None
+    auto_cancel_pending_pipelines: Literal["enabled", "disabled"] | None = None
+    ci_pipeline_variables_minimum_override_role: (
+        Literal["developer", "maintainer", "owner", "no_one_allowed"] | None
+    ) = None
+    merge_method: Literal["merge", "ff"] | None = None
 
     def values(self) -> dict[str, Any]:
         """Fields of the project's row; `public_builds` is the older name of `public_jobs`."""
         names = (
             "description", "ci_config_path", "build_timeout", "public_builds", "public_jobs",
             "ci_forward_deployment_enabled", "ci_forward_deployment_rollback_allowed",
+            "auto_cancel_pending_pipelines", "ci_pipeline_variables_minimum_override_role", "merge_method",
         )  # fmt: skip
         found = {name: value for name in names if (value := getattr(self, name)) is not None}
         if "public_builds" in found:
@@ -156,10 +162,13 @@ def project_json(project: Project) -> dict[str, Any]:
         "builds_access_level": "enabled",
         "shared_runners_enabled": True,
         "issues_enabled": False,
-        "merge_requests_enabled": False,
+        "merge_requests_enabled": True,
         "wiki_enabled": False,
         "public_jobs": project.public_jobs,
         "build_timeout": project.build_timeout,
+        "auto_cancel_pending_pipelines": project.auto_cancel_pending_pipelines,
+        "ci_pipeline_variables_minimum_override_role": project.ci_pipeline_variables_minimum_override_role,
+        "merge_method": project.merge_method,
         "ci_config_path": project.ci_config_path or None,
         "build_git_strategy": settings.build_git_strategy,
         "ci_default_git_depth": settings.default_git_depth,
