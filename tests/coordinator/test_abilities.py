@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tests.coordinator.server import Project, Runner, WorkTree
 
-DOWNSTREAM = """\
+UNABLE = """\
 stages: [test, deploy]
 test: {stage: test, script: make test}
-downstream: {stage: test, trigger: {include: child.yml}}
+cloud: {stage: test, script: make cloud, identity: google_cloud}
 deploy: {stage: deploy, script: make deploy}
 """
 
@@ -15,12 +15,12 @@ deploy: {stage: deploy, script: make deploy}
 def test_a_job_that_cannot_mean_what_was_written_fails_before_it_starts_and_says_why(
     project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:
-    work_tree.ship(DOWNSTREAM)
-    downstream = project.jobs()["downstream"]
-    assert (downstream["status"], downstream["failure_reason"]) == ("failed", "runner_unsupported")
-    assert "shipline cannot carry out trigger yet" in project.trace(downstream["id"])
+    work_tree.ship(UNABLE)
+    cloud = project.jobs()["cloud"]
+    assert (cloud["status"], cloud["failure_reason"]) == ("failed", "runner_unsupported")
+    assert "shipline cannot carry out identity yet" in project.trace(cloud["id"])
     runner.take().succeed()
-    assert project.statuses() == {"test": "success", "downstream": "failed", "deploy": "skipped"}
+    assert project.statuses() == {"test": "success", "cloud": "failed", "deploy": "skipped"}
     assert project.pipeline()["status"] == "failed"
 
 
