@@ -76,11 +76,27 @@ async def test_an_environment_is_stopped_by_its_job(
     assert stop.name == "stop"
     await stop.end()
     await page.reload()
+    await expect(row).to_have_count(0)
+    await page.get_by_role("link", name="1 stopped").click()
     await expect(row).to_contain_text("stopped")
     await page.goto(project.page(f"/-/jobs/{stop.id}"))
     await expect(
         page.get_by_text("This job stops the environment production, which is stopped.")
     ).to_be_visible()
+
+
+async def test_more_environments_are_a_page_away(page: Page, project: Project) -> None:
+    for number in range(31):
+        body = {"name": f"review/{number:02}"}
+        await project.gitlab.call("POST", f"projects/{project.id}/environments", body)
+    await page.goto(project.page("/-/environments"))
+    rows = page.get_by_role("row")
+    await expect(rows).to_have_count(31)
+    await page.get_by_role("link", name="More", exact=True).click()
+    await expect(rows).to_have_count(2)
+    await expect(rows.last).to_contain_text("review/30")
+    await page.get_by_role("link", name="Before", exact=True).click()
+    await expect(rows.last).to_contain_text("review/29")
 
 
 async def test_an_older_deployment_is_rolled_back_to(

@@ -32,7 +32,7 @@ READY_SECONDS = 60.0
 ANSWER_SECONDS = 30.0
 Json = dict[str, Any]
 # GitLab's access levels.
-GUEST, REPORTER, DEVELOPER, MAINTAINER = 10, 20, 30, 40
+GUEST, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 20, 30, 40, 50
 # What a runner of today can do, as far as a server asks for it.
 FEATURES = dict.fromkeys(
     (

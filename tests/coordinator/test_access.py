@@ -407,6 +407,12 @@ def test_a_variable_that_cannot_be_is_400(project: Project, body: object) -> Non
     assert project.root.call("POST", f"projects/{project.id}/variables", body).status_code == 400
 
 
+def test_a_method_that_an_address_has_not_is_refused_with_those_that_it_has(project: Project) -> None:
+    answer = project.root.call("PATCH", f"projects/{project.id}")
+    assert (answer.status_code, answer.json()) == (405, {"error": "405 Not Allowed"})
+    assert set(answer.headers["Allow"].split(", ")) >= {"GET", "PUT", "DELETE"}
+
+
 def test_an_api_body_is_no_larger_than_4_mib(coordinator: Coordinator) -> None:
     body = {"name": "x", "description": "x" * (4 * 1024 * 1024)}
     answer = coordinator.root.call("POST", "projects", body)

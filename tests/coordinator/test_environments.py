@@ -260,6 +260,8 @@ def test_deleting_a_branch_stops_what_was_deployed_from_it(
         runner.take().succeed()
     assert work_tree.push("--delete", "one").ok
     assert states(project) == {"review/one": "stopping", "review/two": "available"}
+    stopping = project.jobs(project.pipelines()[1]["id"])["stop"]
+    assert (stopping["status"], stopping["status_reason"]) == ("pending", "branch one was deleted")
     stop = runner.take()
     assert stop.variables["CI_ENVIRONMENT_NAME"] == "review/one"
     stop.succeed()

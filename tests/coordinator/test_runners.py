@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.coordinator.runner_api.configurations import CI
-from tests.coordinator.server import DEVELOPER, MAINTAINER, Coordinator, Json, Project, Runner, User, WorkTree
+from tests.coordinator.server import (
+    DEVELOPER,
+    MAINTAINER,
+    OWNER,
+    Coordinator,
+    Json,
+    Project,
+    Runner,
+    User,
+    WorkTree,
+)
 
 
 def ids(found: list[Json]) -> list[int]:
@@ -50,7 +62,6 @@ def test_a_runner_is_made_as_asked(project: Project, maintainer: User) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"runner_type": "group_type", "group_id": 1},
         {"runner_type": "nonsense"},
         {"run_untagged": False},
         {"maximum_timeout": 599},
@@ -229,3 +240,82 @@ def test_a_token_is_reset_by_those_who_may_change_the_runner(maintainer: User, r
     fresh = maintainer.post(path)
     assert runner.verify().status_code == 403
     assert runner.verify(fresh["token"]).status_code == 200
+
+
+@pytest.mark.parametrize("number", [0, 10**9, 2**63, 10**30])
+def test_numbers_that_no_runner_has_are_not_found(
+    coordinator: Coordinator, project: Project, number: int
+) -> None:
+    root = coordinator.root
+    for method, path in (
+        ("GET", f"runners/{number}"),
+        ("PUT", f"runners/{number}"),
+        ("DELETE", f"runners/{number}"),
+        ("GET", f"runners/{number}/jobs"),
+        ("GET", f"runners/{number}/managers"),
+        ("POST", f"runners/{number}/reset_authentication_token"),
+        ("DELETE", f"projects/{project.id}/runners/{number}"),
+    ):
+        body = {} if method == "PUT" else None
+        assert root.call(method, path, body).status_code == 404, (method, path)
+    answer = root.call("POST", f"projects/{project.id}/runners", {"runner_id": number})
+    assert answer.status_code == 404
+
+
+def a_group(coordinator: Coordinator, owner: User | None = None) -> Json:
+    """A group of its own, and its id and path."""
+    name = f"team{coordinator.project().id}"
+    made: Json = coordinator.root.post("groups", {"name": name, "path": name})
+    if owner is not None:
+        body = {"user_id": owner.id, "access_level": OWNER}
+        coordinator.root.post(f"groups/{made['id']}/members", body)
+    return made
+
+
+def test_a_group_s_runner_serves_all_projects_in_the_group_and_no_others(
+    coordinator: Coordinator, work_tree: WorkTree, tmp_path: Path
+) -> None:
+    group = a_group(coordinator)
+    body = {"runner_type": "group_type", "group_id": group["id"]}
+    made = coordinator.root.post("user/runners", body)
+    runner = Runner(coordinator, made["id"], made["token"])
+    work_tree.ship(CI)
+    assert runner.request().status_code == 204
+    for number, path in enumerate((group["full_path"], f"{group['full_path']}/sub")):
+        inside = coordinator.project(namespace_path=path)
+        inside.work_tree(tmp_path / str(number)).ship(CI)
+        assert runner.take().payload["job_info"]["project_id"] == inside.id
+        assert runner.id in ids(inside.root.get(f"projects/{inside.id}/runners?type=group_type"))
+    shown = coordinator.root.get(f"runners/{runner.id}")
+    assert (shown["runner_type"], [one["id"] for one in shown["groups"]]) == ("group_type", [group["id"]])
+
+
+def test_a_group_s_runners_are_its_owners_business(coordinator: Coordinator) -> None:
+    owner, maintainer = coordinator.user(), coordinator.user()
+    group = a_group(coordinator, owner)
+    body = {"user_id": maintainer.id, "access_level": MAINTAINER}
+    coordinator.root.post(f"groups/{group['id']}/members", body)
+    wanted = {"runner_type": "group_type", "group_id": group["id"]}
+    assert maintainer.call("POST", "user/runners", wanted).status_code == 403
+    assert coordinator.user().call("POST", "user/runners", wanted).status_code == 404
+    assert owner.call("POST", "user/runners", {"runner_type": "group_type"}).status_code == 404
+    number = owner.post("user/runners", wanted)["id"]
+    assert number in ids(owner.get("runners"))
+    assert number in ids(owner.get(f"groups/{group['id']}/runners"))
+    assert maintainer.call("GET", f"groups/{group['id']}/runners").status_code == 403
+    assert maintainer.call("GET", f"runners/{number}").status_code == 403
+    assert owner.put(f"runners/{number}", {"paused": True})["paused"] is True
+    project = coordinator.project()
+    answer = coordinator.root.call("POST", f"projects/{project.id}/runners", {"runner_id": number})
+    assert (answer.status_code, "group runner" in answer.text) == (403, True)
+    assert owner.call("DELETE", f"runners/{number}").status_code == 204
+
+
+def test_who_maintains_a_project_by_a_group_s_role_manages_its_runners(coordinator: Coordinator) -> None:
+    group = a_group(coordinator)
+    maintainer = coordinator.user()
+    body = {"user_id": maintainer.id, "access_level": MAINTAINER}
+    coordinator.root.post(f"groups/{group['id']}/members", body)
+    runner = coordinator.project(namespace_path=group["full_path"]).runner()
+    assert ids(maintainer.get("runners")) == [runner.id]
+    assert maintainer.put(f"runners/{runner.id}", {"paused": True})["paused"] is True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.coordinator.server import DEVELOPER, MAINTAINER, Coordinator, Project, Runner, WorkTree
@@ -18,7 +19,7 @@ def instance_variables(coordinator: Coordinator) -> Iterator[str]:
         coordinator.root.call("DELETE", f"admin/ci/variables/{one['key']}")
 
 
-def test_the_nearest_level_wins(coordinator: Coordinator, instance_variables: str, tmp_path: object) -> None:
+def test_the_nearest_level_wins(coordinator: Coordinator, instance_variables: str, tmp_path: Path) -> None:
     root = coordinator.root
     outer = root.post("groups", {"name": "levels", "path": "levels"})
     inner = root.post("groups", {"name": "inner", "path": "inner", "parent_id": outer["id"]})
@@ -32,7 +33,7 @@ def test_the_nearest_level_wins(coordinator: Coordinator, instance_variables: st
     for count, name in enumerate(("INSTANCE", "OUTER", "INNER", "PROJECT"), 1):
         for place in places[:count]:
             root.post(place, {"key": name, "value": place})
-    work_tree = project.work_tree(tmp_path / "tree")  # type: ignore[operator]
+    work_tree = project.work_tree(tmp_path / "tree")
     work_tree.ship(CI)
     found = project.runner().take().variables
     named = zip(("INSTANCE", "OUTER", "INNER", "PROJECT"), places, strict=True)
@@ -41,12 +42,28 @@ def test_the_nearest_level_wins(coordinator: Coordinator, instance_variables: st
     )
 
 
-def test_variables_of_another_group_are_not_there(coordinator: Coordinator, tmp_path: object) -> None:
+def test_a_project_s_variable_for_all_environments_wins_over_a_group_s_for_this_one(
+    coordinator: Coordinator, tmp_path: Path
+) -> None:
+    root = coordinator.root
+    group = root.post("groups", {"name": "s", "path": "scoped-group"})
+    project = coordinator.project(namespace_path="scoped-group")
+    exactly = {"environment_scope": "production"}
+    root.post(f"groups/{group['id']}/variables", {"key": "BOTH", "value": "of the group"} | exactly)
+    root.post(f"groups/{group['id']}/variables", {"key": "GROUP", "value": "for all"})
+    root.post(f"groups/{group['id']}/variables", {"key": "GROUP", "value": "for production"} | exactly)
+    project.set_variable("BOTH", "of the project")
+    project.work_tree(tmp_path / "tree").ship("job: {script: echo, environment: production}\n")
+    found = project.runner().take().variables
+    assert (found["BOTH"], found["GROUP"]) == ("of the project", "for production")
+
+
+def test_variables_of_another_group_are_not_there(coordinator: Coordinator, tmp_path: Path) -> None:
     root = coordinator.root
     other = root.post("groups", {"name": "level", "path": "other-level"})
     root.post(f"groups/{other['id']}/variables", {"key": "THEIRS", "value": "x"})
     project = coordinator.project(namespace_path="other-level2")
-    project.work_tree(tmp_path / "tree").ship(CI)  # type: ignore[operator]
+    project.work_tree(tmp_path / "tree").ship(CI)
     assert "THEIRS" not in project.runner().take().variables
 
 

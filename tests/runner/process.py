@@ -71,11 +71,12 @@ class Manager:
 
 @contextmanager
 def managing(folder: Path, config: str, **environment: str) -> Iterator[Manager]:
-    """A manager that is gone afterwards, whatever was done to it. An exception in its log is a failure."""
+    """A manager that is gone afterwards, whatever was done to it, with a home of its own, where the shell executor
+    works. An exception in its log is a failure."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.toml"
     path.write_text(config)
-    manager = Manager(path, environment)
+    manager = Manager(path, {"HOME": str(folder)} | environment)
     try:
         manager.start()
         yield manager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -66,7 +67,8 @@ class Scripted:
 
 
 @contextmanager
-def scripted() -> Iterator[Scripted]:
+def scripted(tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
+    """Over TLS with a context for it."""
     script = Scripted()
 
     class Handler(BaseHTTPRequestHandler):
@@ -96,9 +98,17 @@ def scripted() -> Iterator[Scripted]:
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    script.url = f"http://127.0.0.1:{server.server_address[1]}"
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_words: Any) -> None:
+            """A client that goes away, or is not believed, is what some tests are about."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        # Each connection shakes hands in its own thread, not where the next is waited for.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    script.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

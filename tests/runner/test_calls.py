@@ -13,7 +13,8 @@ from shipline.errors import RemoteError, UsageError
 from shipline.protocols.runner_api import JobUpdate
 from shipline.runner.acceptance import Verdict, accept, give_back, verdict
 from shipline.runner.coordinator_client import Answer, CoordinatorClient, info
-from shipline.runner.http import BODY_LIMIT, Tls, tls_context
+from shipline.runner.http import BODY_LIMIT
+from shipline.runner.tls import Tls, tls_context
 
 PAYLOAD: dict[str, Any] = {
     "id": 7,
@@ -204,3 +205,12 @@ def test_a_certificate_that_is_none_is_refused_with_its_file(tmp_path: Any) -> N
     file.write_text("no certificate")
     with pytest.raises(UsageError, match=r"ca\.pem cannot be used for TLS"):
         tls_context("https://gitlab.example/", Tls(ca_file=str(file)))
+
+
+async def test_a_redirect_is_not_followed_with_a_token_but_told(script: Scripted) -> None:
+    script.says("POST /jobs/request", Reply(301, headers={"Location": "https://c/api/v4/jobs/request?x"}))
+    async with client_of(script) as client:
+        with pytest.raises(RemoteError, match="sends us to https://c/api/v4/jobs/request") as caught:
+            await client.request_job("")
+    assert "url in the config" in caught.value.hint
+    assert len(script.asked) == 1

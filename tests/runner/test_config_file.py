@@ -260,7 +260,13 @@ def test_an_empty_token_is_none(path: Path) -> None:
         (f"[[runners]]\n{NEEDED}[runners.docker]\nservices = {{ name = 'a' }}", "with two brackets"),
         (f"[[runners]]\n{NEEDED}[[runners.docker.services]]\nalias = 'a'", "services.* has no name"),
         (f"[[runners]]\n{NEEDED}executor = 'kubernetes'", 'there is no executor "kubernetes".*docker, shell'),
-        ("[[runners]]\nname = 'r'\nurl = 'c:8080'\ntoken = 't'", "url must begin with http:// or https://"),
+        *(
+            (
+                f"[[runners]]\nname = 'r'\nurl = '{url}'\ntoken = 't'",
+                "url must be an address that begins with",
+            )
+            for url in ("c:8080", "http://", "http://[", "http://c:port", "https://c:99999999", "ftp://c")
+        ),
         ("concurrent = ", "not valid TOML"),
     ],
 )

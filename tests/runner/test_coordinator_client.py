@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from shipline.runner.coordinator_client import Answer, backoff
+from shipline.runner.coordinator_client import Answer, backoff, info
 
 NOW = 1700000000.0
 
@@ -49,3 +49,10 @@ def test_what_the_server_says_is_heeded_within_reason(headers: dict[str, str], s
 )
 def test_it_is_known_when_a_job_is_not_ours_any_more(status: int, job_status: str, over: bool) -> None:
     assert Answer(status, job_status).over is over
+
+
+def test_a_shell_does_not_say_that_it_has_what_only_containers_have() -> None:
+    docker, shell = info("docker").features, info("shell").features
+    assert (docker.image, docker.services, docker.cache, docker.image_executor_opts) == (True,) * 4
+    assert (shell.image, shell.services, shell.service_variables, shell.image_executor_opts) == (False,) * 4
+    assert (shell.cache, shell.artifacts, shell.cancel_gracefully) == (True,) * 3

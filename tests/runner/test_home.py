@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from shipline.errors import UsageError
+from shipline.runner.config_file import ConfigFile, RunnerSection
 from shipline.runner.home import Home
 
 
@@ -53,6 +54,33 @@ def test_two_files_in_one_folder_have_a_manager_each(home: Home) -> None:
     with home.held(), other.held():
         assert home.journal.folder != other.journal.folder
     assert home.system_id() == other.system_id()
+
+
+def test_entries_without_an_owner_get_one_that_no_other_manager_has(home: Home) -> None:
+    entries = (RunnerSection("a", "http://c", "t"), RunnerSection("b", "http://c", "u", owner="mine"))
+    config = ConfigFile(runners=entries)
+    first, second = home.settled(config).runners
+    assert first.owner == f"shipline-runner-{home.system_id()}"
+    assert second.owner == "mine"
+    other = Home(home.config.with_name("other.toml"))
+    assert other.settled(config).runners[0].owner == f"{first.owner}-other"
+
+
+def test_certificates_beside_the_config_become_the_entry_s(home: Home) -> None:
+    certs = home.config.parent / "certs"
+    certs.mkdir(parents=True)
+    (certs / "gitlab.example.crt").write_text("")
+    entries = (RunnerSection("a", "https://gitlab.example/", "t"), RunnerSection("b", "https://c", "t"))
+    first, second = home.settled(ConfigFile(runners=entries)).runners
+    assert (first.tls_ca_file, second.tls_ca_file) == (str(certs / "gitlab.example.crt"), "")
+
+
+@pytest.mark.parametrize("call", ["held", "system_id"])
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path, call: str) -> None:
+    (tmp_path / "file").write_text("")
+    home = Home(tmp_path / "file" / "config.toml")
+    with pytest.raises(UsageError, match=r"cannot be written|No files can be made"):
+        home.system_id() if call == "system_id" else home.held().__enter__()
 
 
 def test_a_killed_manager_is_not_taken_for_a_running_one(home: Home) -> None:

@@ -4,6 +4,7 @@ needed: the jobs here end before anything is started."""
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import httpx
 import pytest
 from tests.cli.conftest import Place
 from tests.coordinator.server import Coordinator, free_port, running, until
-from tests.runner.process import Manager, managing
+from tests.runner.process import END_SECONDS, Manager, managing
 from tests.runner.scripted import Asked, Reply, Scripted, scripted
 
 NOTHING = Reply(204, headers={"X-GitLab-Last-Update": "v1"})
@@ -31,6 +32,7 @@ def job(number: int = 7) -> dict[str, Any]:
         "token": "glcbt-secret",
         "job_info": {"name": "test", "project_full_path": "acme/app"},
         "git_info": {"repo_url": "http://c/a.git", "ref": "main", "sha": "0" * 40},
+        "variables": [{"key": "GIT_STRATEGY", "value": "none"}],
     }
 
 
@@ -114,7 +116,9 @@ def test_a_runner_that_is_refused_again_and_again_rests_and_says_why(
     more = 'unhealthy_requests_limit = 2\nunhealthy_interval = "1h"\n'
     with managing(tmp_path / "runner", "check_interval = 1\n" + entry("one", script.url, more)) as manager:
         until(lambda: manager.runners()["one"]["state"] == "resting", "it rests")
-        assert "does not accept this runner" in manager.runners()["one"]["problem"]
+        problem = "the coordinator does not accept this runner's token (403)"
+        assert manager.runners()["one"]["problem"] == problem
+        assert f"one: {problem}" in manager.log
         assert len(tokens(script)) == 2
         assert "one: asked again in 3600 s" in manager.log
 
@@ -197,6 +201,55 @@ def test_a_job_that_was_not_accepted_when_the_runner_ends_is_handed_back(
     assert (last["state"], last["failure_reason"]) == ("failed", "runner_system_failure")
     assert not script.calls("PATCH /jobs/7/trace")
     assert not list((manager.config.parent / "jobs").iterdir())
+
+
+def test_a_job_that_cannot_be_written_down_is_handed_back(manager: Manager, script: Scripted) -> None:
+    # A file is where the journal's folder would be.
+    (manager.config.parent / "jobs").write_text("")
+    script.says("PUT /jobs/7", Reply(400, {"message": "400 Bad request"}))
+    script.says(REQUEST, Reply(201, job()), NOTHING)
+    until(lambda: script.calls("PUT /jobs/7"), "it is handed back")
+    assert script.calls("PUT /jobs/7")[0].json()["state"] == "failed"
+    assert "job 7 cannot be written down" in manager.log
+    assert manager.end(signal.SIGTERM) == 0
+
+
+def test_a_second_signal_ends_it_though_the_coordinator_does_not_answer(
+    manager: Manager, script: Scripted
+) -> None:
+    answered = threading.Event()
+
+    def late(_asked: Asked) -> Reply:
+        answered.wait(END_SECONDS)
+        return Reply(400)
+
+    script.says("PUT /jobs/7", Reply(503, headers={"Retry-After": "30"}), late)
+    script.says(REQUEST, Reply(201, job()), NOTHING)
+    until(lambda: script.calls("PUT /jobs/7"), "it tries to accept the job")
+    manager.send(signal.SIGTERM)
+    until(lambda: len(script.calls("PUT /jobs/7")) == 2, "it hands the job back")
+    assert manager.end(signal.SIGTERM) == 1
+    answered.set()
+    assert "ending at once; 1 jobs are left to this runner's next life" in manager.log
+    assert len(list((manager.config.parent / "jobs").iterdir())) == 1
+
+
+def test_an_end_that_could_not_be_told_is_told_by_the_next_life(manager: Manager, script: Scripted) -> None:
+    def busy_at_its_end(asked: Asked) -> Reply:
+        running = asked.json()["state"] == "running"
+        return Reply(200) if running else Reply(503, headers={"Retry-After": "30"})
+
+    script.says("PUT /jobs/7", busy_at_its_end)
+    script.says("PATCH /jobs/7/trace", Reply(202))
+    script.says(REQUEST, Reply(201, job()), NOTHING)
+    until(lambda: [one["doing"] for one in manager.status()["jobs"]] == ["finish"], "its end is to be told")
+    assert manager.end(signal.SIGTERM) == 0
+    script.says("PUT /jobs/7", Reply(200))
+    before = len(script.calls("PUT /jobs/7"))
+    manager.start()
+    until(lambda: len(script.calls("PUT /jobs/7")) > before, "the next life tells it")
+    assert script.calls("PUT /jobs/7")[-1].json()["state"] == "failed"
+    until(lambda: not list((manager.config.parent / "jobs").iterdir()), "nothing is left to tell")
 
 
 @pytest.fixture(scope="module")

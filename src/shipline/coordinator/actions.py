@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.db import transaction
@@ -52,8 +53,8 @@ def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
     return fresh
 
 
-def _start(job: Job) -> None:
-    start(job, "somebody started it")
+def _start(job: Job, reason: str = "somebody started it") -> None:
+    start(job, reason)
     wait_again(job.pipeline)
     advance_pipeline(job.pipeline_id)
     tell("queue", f"job:{job.pk}")
@@ -83,14 +84,21 @@ def retry_pipeline(pipeline: Pipeline) -> None:
         over = rows.filter(pipeline=pipeline, retried=False)
         found = list(over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)))
         for job in found:
-            _again(job)
+            # One that must not deploy any more is left as it is.
+            with suppress(RefusedChange):
+                _again(job)
         if found:
             _revive(pipeline, "the pipeline is retried")
             wait_again(pipeline)
         advance_pipeline(pipeline.pk)
 
 
-def play_job(job: Job, variables: Iterable[Variable] = (), inputs: Mapping[str, Any] | None = None) -> None:
+def play_job(
+    job: Job,
+    variables: Iterable[Variable] = (),
+    inputs: Mapping[str, Any] | None = None,
+    reason: str = "somebody started it",
+) -> None:
     """Start a manual job, with what it is given for this once. Raises RefusedChange and InvalidInputs."""
     with transaction.atomic():
         job = lock(job)
@@ -98,4 +106,4 @@ def play_job(job: Job, variables: Iterable[Variable] = (), inputs: Mapping[str, 
             raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
         job.variables = VARIABLES.dump_python(tuple(variables), mode="json")
         job.inputs = checked_inputs(definition_of(job), inputs or {})
-        _start(job)
+        _start(job, reason)

@@ -122,7 +122,9 @@ def may_download(user: User | AnonymousUser | None, artifact: JobArtifact) -> bo
     """People, that is; jobs get what the jobs before them left, whoever may look at it."""
     project = artifact.job.project
     needed = _LEVELS.get(artifact.accessibility)
-    return needed is not None and access.may_read(user, project) and access.level(user, project) >= needed
+    if needed is None or not access.may(user, project, access.Ability.READ_ARTIFACTS):
+        return False
+    return access.level(user, project) >= needed
 
 
 def expiry(expire_in: str, now: datetime) -> datetime | None:

@@ -18,16 +18,13 @@ from shipline.coordinator.models import Deployment, Environment, Job, Project
 from shipline.coordinator.progress import RefusedChange
 from shipline.errors import ShiplineError
 from shipline.model.definition import When
-from shipline.model.environment import EnvironmentState, Tier, guess_tier, is_name
+from shipline.model.environment import NAME_WORDS, EnvironmentState, Tier, guess_tier, is_name
 from shipline.model.status import FINISHED, JobStatus
 from shipline.pipeline.deployments import FINISHED_DEPLOYMENT
 
 # GitLab lets somebody try again when a stop job has not succeeded for this long.
 LONG_STOPPING = timedelta(weeks=1)
-_NAME_WORDS = (
-    "can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or "
-    "end with '/'"
-)
+_AVAILABLE = EnvironmentState.AVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +35,6 @@ class InvalidField(Exception):
     words: str
 
 
-_AVAILABLE = EnvironmentState.AVAILABLE
-
-
 class NotStopped(ShiplineError):
     code = "environment_not_stopped"
 
@@ -48,7 +42,7 @@ class NotStopped(ShiplineError):
 def create(project: Project, name: str, **fields: Any) -> Environment:
     """Raises InvalidField. `fields` are external_url, tier and description."""
     if not is_name(name):
-        raise InvalidField("name", _NAME_WORDS)
+        raise InvalidField("name", NAME_WORDS)
     with transaction.atomic():
         Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         if Environment.objects.filter(project=project, name=name).exists():
@@ -95,14 +89,14 @@ def stop_jobs(environment: Environment) -> list[Job]:
     return [job for job in reached if definition_of(job).when is When.MANUAL]
 
 
-def stop(environment: Environment, *, force: bool = False) -> Environment:
+def stop(environment: Environment, reason: str = "", *, force: bool = False) -> Environment:
     """Start the jobs that stop it; without any, or by `force`, it is stopped at once. One that is not available
     is left as it is."""
     with transaction.atomic():
         jobs = [] if force else stop_jobs(environment)
         if environment.state == _AVAILABLE:
             for job in jobs:
-                _start(job)
+                _start(job, reason or f"environment {environment.name} is stopped")
         locked = Environment.objects.select_for_update().get(pk=environment.pk)
         if locked.state == _AVAILABLE and jobs:
             locked.state = EnvironmentState.STOPPING
@@ -112,27 +106,28 @@ def stop(environment: Environment, *, force: bool = False) -> Environment:
     return locked
 
 
-def _start(job: Job) -> None:
+def _start(job: Job, reason: str) -> None:
     """Once more, if it has run already; one that is under way goes on."""
     # What has changed since it was looked at has been started by somebody else.
     with suppress(RefusedChange):
         if job.status == JobStatus.MANUAL:
-            actions.play_job(job)
+            actions.play_job(job, reason=reason)
         elif job.status in FINISHED:
             actions.retry_job(job)
 
 
 def stop_for_branch(project: Project, branch: str) -> None:
     """A branch is gone: so shall be what was deployed from it last."""
-    for environment in Environment.objects.filter(project=project, state=_AVAILABLE):
+    candidates = Environment.objects.filter(project=project, state=_AVAILABLE, deployments__ref=branch)
+    for environment in candidates.distinct():
         last = last_deployment(environment)
         if last is not None and last.ref == branch and not last.tag:
-            stop(environment)
+            stop(environment, f"branch {branch} was deleted")
 
 
 def sweep(now: datetime) -> None:
     """Stop those whose time is over, and let those be stopped again whose stop job never succeeded."""
     for environment in Environment.objects.filter(state=_AVAILABLE, auto_stop_at__lte=now):
-        stop(environment)
+        stop(environment, f"the time of environment {environment.name} is over (auto_stop_in)")
     long_ago = Environment.objects.filter(state=EnvironmentState.STOPPING, updated_at__lt=now - LONG_STOPPING)
     long_ago.update(state=_AVAILABLE, updated_at=timezone.now())

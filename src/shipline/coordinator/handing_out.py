@@ -71,9 +71,9 @@ def facts_of_job(
         queue_size=queue_size,
         queue_depth=queue_depth,
         running_on_instance_runners=_running(job) if runner.runner_type == "instance_type" else None,
-        cache_files=key_files_of(project.pk, pipeline.sha, definition.cache),
         environment=job_environment(job, definition),
         resource_group=job.resource_group.key if job.resource_group is not None else None,
+        cache_files=key_files_of(project.pk, pipeline.sha, definition.cache),
         dependencies=tuple(
             api.JobDependency(
                 id=artifact.job_id,

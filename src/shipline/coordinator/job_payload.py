@@ -72,10 +72,10 @@ class JobFacts:
     cache_files: Mapping[int, str] = field(default_factory=dict)
     dependencies: tuple[api.JobDependency, ...] = ()
     dotenv: tuple[Variable, ...] = ()
-    environment: JobEnvironment | None = None
-    resource_group: str | None = None
     # May an earlier checkout be built on?
     allow_fetch: bool = True
+    environment: JobEnvironment | None = None
+    resource_group: str | None = None
 
 
 def withheld(settings: Iterable[SettingsVariable], protected: bool) -> list[str]:

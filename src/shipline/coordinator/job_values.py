@@ -8,8 +8,8 @@ from shipline.compiler.visible import job_variables
 from shipline.coordinator.definitions import VARIABLES, predefined_of
 from shipline.coordinator.dependencies import sources_of
 from shipline.coordinator.environment_variables import JobEnvironment, environment_variables
-from shipline.coordinator.models import Job
-from shipline.coordinator.stored import read_dotenv
+from shipline.coordinator.models import Job, JobArtifact
+from shipline.coordinator.stored import Unreadable, read_dotenv
 from shipline.coordinator.variables import settings_variables
 from shipline.model.definition import JobDefinition
 from shipline.model.environment import scoped_values
@@ -43,10 +43,18 @@ def values_after(job: Job, definition: JobDefinition) -> dict[str, str]:
     """What is known when the job has ended: what others handed on to it, and what it has reported itself."""
     handed_on = [one for one in sources_of(job, definition) if one.file_type == "dotenv"]
     own = job.artifacts.filter(file_type="dotenv")
-    inherited = [variable for artifact in handed_on for variable in read_dotenv(artifact)]
-    reported = [variable for artifact in own for variable in read_dotenv(artifact)]
+    inherited = [variable for artifact in handed_on for variable in _reported(artifact)]
+    reported = [variable for artifact in own for variable in _reported(artifact)]
     environment = environment_variables(job_environment(job, definition))
     return _expanded((*_known(job, definition, inherited), *reported, *environment))
+
+
+def _reported(artifact: JobArtifact) -> tuple[Variable, ...]:
+    """Nothing when it cannot be read any more: the job is over, and nobody is helped by failing now."""
+    try:
+        return read_dotenv(artifact)
+    except (OSError, Unreadable):
+        return ()
 
 
 def _known(job: Job, definition: JobDefinition, handed_on: Iterable[Variable]) -> tuple[Variable, ...]:

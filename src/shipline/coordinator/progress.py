@@ -102,7 +102,8 @@ def advance_pipeline(pipeline_id: int) -> None:
             return
         rows = Job.objects.select_related("resource_group", "environment").filter(pipeline=pipeline)
         jobs = {job.pk: job for job in rows.order_by("stage_index", "id")}
-        outdated = deployments.outdated_in(pipeline_id)
+        deploys = any(job.environment_id is not None for job in jobs.values())
+        outdated = deployments.outdated_in(pipeline_id) if deploys else {}
         while True:
             steps = advance(state_of(jobs.values(), outdated), timezone.now().timestamp())
             # What cancels jobs moves pipelines on, as this does: they know one another.

@@ -89,15 +89,15 @@ def take_job(caller: Caller) -> Handed:
 def _waiting_for(runner: Runner) -> Sequence[Waiting]:
     """However many jobs wait before them for another runner. Read without a lock: who asks in vain holds up
     nobody."""
-    rows = Job.objects.filter(status=JobStatus.PENDING, runner_manager=None)
-    if runner.runner_type != matching.INSTANCE:
-        rows = rows.filter(project__in=runner.projects.all())
+    rows, asking = Job.objects.filter(status=JobStatus.PENDING, runner_manager=None), facts_of(runner)
+    if asking.runner_type != matching.INSTANCE:
+        rows = rows.filter(project__in=asking.projects)
     names = ("pk", "project_id", "definition__tags", "pipeline__protected", "pipeline__ref")
     pending = (
         Waiting(pk, project_id, tuple(tags or ()), protected, ref)
         for pk, project_id, tags, protected, ref in rows.order_by("id").values_list(*names).iterator()
     )
-    return matching.queue_for(facts_of(runner), pending, running_on_instance_runners())
+    return matching.queue_for(asking, pending, running_on_instance_runners())
 
 
 def running_on_instance_runners() -> dict[int, int]:

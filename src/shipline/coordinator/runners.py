@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from shipline.coordinator import matching, tokens
-from shipline.coordinator.matching import INSTANCE, PROJECT, RunnerFacts, Waiting
+from shipline.coordinator.matching import GROUP, INSTANCE, PROJECT, RunnerFacts, Waiting
 from shipline.coordinator.models import Job, Project, RegistrationToken, Runner, RunnerManager
 from shipline.coordinator.progress import definition_of
 from shipline.coordinator.refusal import NotKnown, Refusal
@@ -158,6 +158,10 @@ def status_of(contacted_at: datetime | None, created_at: datetime, now: datetime
 
 
 def facts_of(runner: Runner) -> RunnerFacts:
+    if runner.runner_type == GROUP:
+        path = runner.group.full_path if runner.group is not None else ""
+        served = Project.objects.filter(path_with_namespace__startswith=f"{path}/")
+        return replace(_facts(runner), projects=frozenset(served.values_list("pk", flat=True)))
     return replace(_facts(runner), projects=frozenset(project.pk for project in runner.projects.all()))
 
 
@@ -172,7 +176,9 @@ def _facts(runner: Runner) -> RunnerFacts:
 
 
 def all_facts() -> list[RunnerFacts]:
-    return [facts_of(runner) for runner in Runner.objects.prefetch_related("projects")]
+    return [
+        facts_of(runner) for runner in Runner.objects.select_related("group").prefetch_related("projects")
+    ]
 
 
 def why_waiting(job: Job, runners: Iterable[RunnerFacts]) -> str:

@@ -1,4 +1,4 @@
-"""What lies in the artifacts folder, found and read again."""
+"""What jobs leave on disk, found and read again: artifacts and logs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from shipline.model.variable import Variable
 
 class Unreadable(Exception):
     """What was stored and checked cannot be read any more."""
+
+
+def trace_path(job_id: int) -> Path:
+    return services().data.coordinator / "traces" / f"{job_id}.log"
 
 
 def stored_at(artifact: JobArtifact) -> Path:

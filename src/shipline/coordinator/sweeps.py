@@ -13,9 +13,9 @@ from django.utils import timezone
 from shipline.coordinator import environments, matching, resource_groups, sweep_plan
 from shipline.coordinator.artifacts import remove_artifact
 from shipline.coordinator.jobs import give_back, give_up
-from shipline.coordinator.models import Job, JobArtifact, Pipeline
+from shipline.coordinator.models import Job, JobArtifact, Pipeline, RunnerManager
 from shipline.coordinator.progress import advance_pipeline
-from shipline.coordinator.runners import all_facts, waiting
+from shipline.coordinator.runners import STALE, all_facts, waiting
 from shipline.coordinator.services import services
 from shipline.coordinator.sweep_plan import GiveBack, Seen
 from shipline.model.status import JobStatus
@@ -57,6 +57,7 @@ class Sweeper:
         if sweep_plan.may_delete(self._memory, steady) and steady - self._deleted_at > DELETING_SECONDS:
             self._deleted_at = steady
             delete_expired(now)
+            forget_stale_managers(now)
 
 
 def _jobs(now: datetime) -> list[Seen]:
@@ -107,6 +108,13 @@ def delete_expired(now: datetime) -> None:
         removed += 1
         if removed >= DELETED_AT_ONCE:
             return
+
+
+def forget_stale_managers(now: datetime) -> None:
+    """Machines that come and go leave rows behind: after a week without a word, as with GitLab, they are forgotten.
+    One that comes back is known anew."""
+    busy = Job.objects.filter(status__in=_LOOKED_AT).exclude(runner_manager=None).values("runner_manager")
+    RunnerManager.objects.filter(contacted_at__lt=now - STALE).exclude(pk__in=busy).delete()
 
 
 def _newest_successful(expired: Any) -> set[int]:

@@ -11,7 +11,7 @@ from shipline.coordinator.http.rest import api as rest
 from shipline.coordinator.http.runner_api import artifacts, jobs, runners, traces
 from shipline.coordinator.web import actions, environments, live, merge_requests, schedules, views
 
-rest_urls = rest.api.urls
+rest_urls = rest.urls()
 
 
 def _listing() -> Any:

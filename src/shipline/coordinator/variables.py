@@ -82,25 +82,20 @@ def unmaskable(value: str, *, raw: bool) -> str:
 
 
 def settings_variables(project: Project) -> list[SettingsVariable]:
-    """The instance's, those of the groups that the project lies in, and its own. Later ones take precedence:
-    the nearer level, and on one level the environment scope that says more."""
-    paths = paths_above(project.path_with_namespace)
-    found = [settings_variable(row) for row in InstanceVariable.objects.order_by("key")]
-    for group in Group.objects.filter(full_path__in=paths).order_by("full_path"):
-        found += _by_scope(settings_variable(row) for row in group.variables.order_by("key"))
-    return found + _by_scope(settings_variable(row) for row in project.variables.order_by("key"))
+    """The instance's, those of the groups that the project lies in, and its own. Which of several of one key
+    counts, `model/environment.py` knows."""
+    groups = Group.objects.filter(full_path__in=paths_above(project.path_with_namespace)).order_by(
+        "full_path"
+    )
+    levels: list[QuerySet[Any]] = [
+        InstanceVariable.objects.order_by("key"),
+        *(group.variables.order_by("key", "id") for group in groups),
+        project.variables.order_by("key", "id"),
+    ]
+    return [settings_variable(row, level) for level, rows in enumerate(levels) for row in rows]
 
 
-def _by_scope(found: Any) -> list[SettingsVariable]:
-    return sorted(found, key=lambda one: specificity(one.environment_scope))
-
-
-def specificity(scope: str) -> tuple[bool, int]:
-    """An exact name says most, then the longer pattern."""
-    return "*" not in scope, len(scope)
-
-
-def settings_variable(row: StoredVariable) -> SettingsVariable:
+def settings_variable(row: StoredVariable, level: int) -> SettingsVariable:
     variable = Variable(
         row.key,
         row.value,
@@ -109,4 +104,4 @@ def settings_variable(row: StoredVariable) -> SettingsVariable:
         file=row.variable_type == "file",
         raw=row.raw,
     )
-    return SettingsVariable(variable, row.protected, getattr(row, "environment_scope", "*"))
+    return SettingsVariable(variable, row.protected, getattr(row, "environment_scope", "*"), level)

@@ -10,7 +10,11 @@ from shipline.model.variable import SettingsVariable, Variable
 
 EVERY_ENVIRONMENT = "*"
 NAME_LIMIT = 255
-NAME = re.compile(r"[a-zA-Z0-9_\\${}. -](?:[a-zA-Z0-9_/\\${}. -]*[a-zA-Z0-9_\\${}. -])?", re.ASCII)
+NAME = re.compile(r"[a-zA-Z0-9_\\${}. -](?:[a-zA-Z0-9_/\\${}. -]*[a-zA-Z0-9_\\${}. -])?")
+NAME_WORDS = (
+    "can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or "
+    "end with '/'"
+)
 
 
 class Tier(StrEnum):
@@ -49,12 +53,11 @@ def is_name(name: str) -> bool:
 
 
 def scoped(settings: Iterable[SettingsVariable], environment: str | None) -> tuple[SettingsVariable, ...]:
-    """Those that a job of this environment gets (None: of no environment), the most specific scope last, so that
-    it wins: `*`, then wildcards from short to long, then the name itself."""
-    found = [
-        (rank, one) for one in settings if (rank := _rank(one.environment_scope, environment)) is not None
-    ]
-    return tuple(one for _, one in sorted(found, key=lambda pair: pair[0]))
+    """Those that a job of this environment gets (None: of no environment), in the order in which later ones win:
+    the nearer level, and on one level the most specific scope: `*`, then wildcards from short to long, then the
+    name itself."""
+    found = [one for one in settings if matches(one.environment_scope, environment)]
+    return tuple(sorted(found, key=lambda one: (one.level, specificity(one.environment_scope))))
 
 
 def scoped_values(
@@ -64,16 +67,17 @@ def scoped_values(
     return tuple(one.variable for one in scoped(settings, environment) if protected or not one.protected)
 
 
-def _rank(scope: str, environment: str | None) -> tuple[int, int] | None:
-    """How close the scope comes to the environment; None when it does not match. Only `*` is a wildcard, and it
-    goes over slashes."""
+def specificity(scope: str) -> tuple[bool, int]:
+    """Of several scopes that match, the larger one is the closest: `*`, then longer and longer patterns, then the
+    name itself."""
+    return "*" not in scope, len(scope.replace("*", ""))
+
+
+def matches(scope: str, environment: str | None) -> bool:
+    """Only `*` is a wildcard, and it goes over slashes. Without an environment only what is for all counts."""
     if scope == EVERY_ENVIRONMENT:
-        return (0, 0)
+        return True
     if environment is None:
-        return None
-    if scope == environment:
-        return (2, 0)
+        return False
     pattern = ".*".join(re.escape(part) for part in scope.split("*"))
-    if re.fullmatch(pattern, environment, re.DOTALL) is None:
-        return None
-    return (1, len(scope.replace("*", "")))
+    return re.fullmatch(pattern, environment, re.DOTALL) is not None

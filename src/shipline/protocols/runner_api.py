@@ -7,7 +7,7 @@ Source: `lib/api/ci/runner.rb` and `common/spec` of gitlab-runner 16-19, restate
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import (
     BaseModel,
@@ -309,21 +309,6 @@ class JobUpdate(Message):
     output: TraceOutput | None = None
     exit_code: int | None = None
     info: RunnerVersionInfo | None = None
-
-
-class RegisterRequest(Message):
-    """POST /api/v4/runners, with a registration token."""
-
-    token: str = Field(repr=False)
-    description: str = Field(default="", max_length=1024)
-    maintenance_note: str = Field(default="", max_length=1024)
-    tag_list: list[str] | str = ""
-    run_untagged: bool = True
-    locked: bool = True
-    access_level: Literal["not_protected", "ref_protected"] = "not_protected"
-    maximum_timeout: int | None = Field(default=None, ge=600, le=31_536_000)
-    paused: bool = False
-    info: RunnerVersionInfo = RunnerVersionInfo()
 
 
 class VerifyRequest(Message):

@@ -1,4 +1,4 @@
-"""Messages of the GitLab Runner API v4 about a runner itself: registering it, its token, its managers.
+"""Messages of the GitLab Runner API v4 about a runner itself: its token, its managers.
 
 Source: `lib/api/ci/runner.rb`, restated. A manager is one process that works with a runner's token; its system
 id tells it from others that share the token.
@@ -23,12 +23,12 @@ def is_authentication_token(token: str) -> bool:
 
 class RegisterRequest(Message):
     """POST /runners with a registration token. `maximum_timeout` in seconds; `access_level` is not_protected or
-    ref_protected."""
+    ref_protected. gitlab-runner sends the tags in one text, with commas between; others send a list."""
 
     token: str = Field(repr=False)
     description: str = ""
     maintenance_note: str | None = None
-    tag_list: str | None = None
+    tag_list: str | list[str] | None = None
     run_untagged: bool | None = None
     locked: bool | None = None
     access_level: str | None = None

@@ -21,6 +21,8 @@ from shipline.runner.coordinator_client import Answer, CoordinatorClient
 # As long as a coordinator waits for the second phase.
 PATIENCE_SECONDS = 120.0
 AGAIN_SECONDS = 2.0
+# The stage of a job that is not ours yet.
+ACCEPTING = "accept_job"
 _log = logging.getLogger(__name__)
 
 

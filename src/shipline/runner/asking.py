@@ -68,13 +68,14 @@ class Outcome(Enum):
 @dataclass(frozen=True, slots=True)
 class Answered:
     """`question` is the one that was asked, at `asked_at`. `wait`: seconds that the server asks for (LATER), or
-    that are waited after a failure."""
+    that are waited after a failure. `status` is HTTP's, of one that was REFUSED."""
 
     outcome: Outcome
     question: Ask
     asked_at: float
     last_update: str = ""
     wait: float = 0.0
+    status: int = 0
 
 
 def asks(entries: Iterable[Entry], concurrent: int, now: float) -> tuple[Ask, ...]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from shipline.runner.config.sections import RunnerSection
 from shipline.runner.coordinator_client import CoordinatorClient, info
-from shipline.runner.http import Observe, tls_context, tls_of
+from shipline.runner.http import Observe
 from shipline.runner.metrics import Metrics
 from shipline.runner.registration import RegistrationClient
+from shipline.runner.tls import tls_context, tls_of
 
 
 @dataclass(frozen=True, slots=True)

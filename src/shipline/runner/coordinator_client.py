@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from shipline.errors import RemoteError
 from shipline.protocols import runner_api as api
-from shipline.runner.http import JSON, Api, Observe, Tls, backoff, told_wait
+from shipline.runner.http import JSON, Api, Observe, backoff, told_wait
+from shipline.runner.tls import NO_TLS, Tls
 from shipline.version import __version__
 
 __all__ = ["FEATURES", "Answer", "CoordinatorClient", "Polled", "backoff", "info"]
@@ -22,8 +23,13 @@ FEATURES = api.RunnerFeatures(
     upload_raw_artifacts=True, refspecs=True, masking=True, raw_variables=True, artifacts_exclude=True,
     multi_build_steps=True, return_exit_code=True, trace_reset=True, trace_checksum=True, trace_size=True,
     cancelable=True, cancel_gracefully=True, service_variables=True, service_multiple_aliases=True,
-    two_phase_job_commit=True, cache=True, fallback_cache_keys=True, image_executor_opts=True,
-    service_executor_opts=True,
+    cache=True, fallback_cache_keys=True, image_executor_opts=True, service_executor_opts=True,
+    two_phase_job_commit=True,
+)  # fmt: skip
+# What needs containers.
+_NOT_IN_A_SHELL = (
+    "image", "services", "service_variables", "service_multiple_aliases", "image_executor_opts",
+    "service_executor_opts",
 )  # fmt: skip
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -37,19 +43,23 @@ def info(executor: str = "docker", shell: str = "bash") -> api.RunnerVersionInfo
         architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()),
         executor=executor,
         shell=shell,
-        features=FEATURES,
+        features=FEATURES.model_copy(update=dict.fromkeys(_NOT_IN_A_SHELL, False))
+        if executor == "shell"
+        else FEATURES,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Polled:
     """`healthy` False: the coordinator did not accept us. `last_update` goes into the next question; empty, the
-    answer to that comes at once. `wait`: seconds before it wants to be asked again, if it said."""
+    answer to that comes at once. `wait`: seconds before it wants to be asked again, if it said. `status` is
+    HTTP's."""
 
     job: api.JobPayload | None
     last_update: str
     healthy: bool = True
     wait: float | None = None
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ class CoordinatorClient:
         now: Callable[[], float],
         *,
         about: api.RunnerVersionInfo | None = None,
-        tls: Tls = Tls(),  # noqa: B008 - frozen
+        tls: Tls = NO_TLS,
         observe: Observe = lambda _call, _status: None,
     ) -> None:
         self.token = token
@@ -120,7 +130,7 @@ class CoordinatorClient:
                 raise RemoteError(f"The coordinator answered {status}.")
             return Polled(None, version, wait=wait)
         # 409: another runner was quicker. Anything else that is no success says that something is wrong with us.
-        return Polled(None, version, healthy=status in (200, 204, 409))
+        return Polled(None, version, healthy=status in (200, 204, 409), status=status)
 
     async def send_trace(
         self, job: int, token: str, start: int, content: bytes, *, debug: bool = False

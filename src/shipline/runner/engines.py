@@ -41,6 +41,10 @@ class Engines:
         for docker in self._open.values():
             await docker.close()
 
+    def for_job(self, section: RunnerSection) -> aiodocker.Docker | None:
+        """None for an executor that needs none."""
+        return self.of(section) if section.executor == "docker" else None
+
     def of(self, section: RunnerSection) -> aiodocker.Docker:
         """The entry's connection; that nothing answers there is found at its first use. Raises UsageError for
         certificates that cannot be read."""

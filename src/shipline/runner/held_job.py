@@ -15,7 +15,8 @@ import aiodocker
 
 from shipline.errors import EngineUnavailable, RemoteError
 from shipline.protocols.runner_api import JobPayload
-from shipline.runner.acceptance import Verdict, accept, give_back
+from shipline.runner import git
+from shipline.runner.acceptance import ACCEPTING, Verdict, accept, give_back
 from shipline.runner.config.sections import RunnerSection
 from shipline.runner.coordinator_client import CoordinatorClient
 from shipline.runner.job import JobRun, Result
@@ -27,7 +28,6 @@ from shipline.runner.trace import Trace
 from shipline.runner.variables import job_variables
 
 LAST_WORDS_SECONDS = 5.0
-ACCEPTING = "accept_job"
 _log = logging.getLogger(__name__)
 
 
@@ -44,28 +44,34 @@ class WatchedTrace(Trace):
 
 @dataclass
 class HeldJob:
-    """`stopping` tells whether the manager is going down. `changed` is called at each new stage. `since` in
-    seconds since the epoch. `result` is there when it has ended, None for a job that was never ours. `slots`: the
-    manager's, for all its jobs."""
+    """`stopping` tells whether the manager is going down. `changed` is called at each new stage,
+    `accepted` when the job is ours. `since` in seconds since the epoch. `result` is there when it has ended, None
+    for a job that was never ours. `slots`: the manager's, for all its jobs."""
 
     payload: JobPayload
     section: RunnerSection
-    docker: aiodocker.Docker
+    docker: aiodocker.Docker | None
+    slots: Slots
     client: CoordinatorClient
     journal: Journal
     stopping: Callable[[], bool]
     changed: Callable[[], object]
+    accepted: Callable[[], object]
     since: float = field(default_factory=time.time)
     stage: str = ACCEPTING
     result: Result | None = None
-    slots: Slots = field(default_factory=Slots)
 
     async def hold(self) -> None:
         """To its end, or to that of the manager. Uses the client up. What the coordinator has not heard of stays in
         the journal, for the manager's next life."""
         entry = Entry(self.section.url, self.payload.id, self.payload.token)
-        self.journal.add(entry)
         async with self.client:
+            try:
+                self.journal.add(entry)
+            except OSError as error:
+                _log.error("job %s cannot be written down: %s", self.payload.id, error)
+                await self._give_back()
+                return
             told = await self._numbered() if await self._accepted() else True
         if told:
             self.journal.remove(entry)
@@ -74,16 +80,20 @@ class HeldJob:
         try:
             found = await accept(self.client, self.payload)
             if found is Verdict.OURS:
+                self.accepted()
                 return True
             _log.warning("job %s is not ours any more", self.payload.id)
             if found is Verdict.LOST:
                 return False
         except asyncio.CancelledError:
             _log.info("job %s goes back to the coordinator", self.payload.id)
+        await self._give_back()
+        return False
+
+    async def _give_back(self) -> None:
         with contextlib.suppress(RemoteError, TimeoutError):
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await give_back(self.client, self.payload)
-        return False
 
     async def _numbered(self) -> bool:
         """With a number among the jobs that run at once, by which it finds what an earlier one left."""
@@ -96,8 +106,10 @@ class HeldJob:
         masked = [one.value for one in payload.variables if one.masked]
         # References in them are replaced before the job sees them.
         masked += job_variables(payload, section, payload.runner_info.timeout).secrets
+        # As git sends it, which it shows where a job asks it to.
+        basic = [git.address(payload.git_info.repo_url, "")[1]]
         trace = WatchedTrace(
-            Masker([*masked, payload.token], payload.features.token_mask_prefixes),
+            Masker([*masked, payload.token, *basic], payload.features.token_mask_prefixes),
             section.output_limit * 1024,
             time.time,
             payload.features.trace_sections,
@@ -116,10 +128,18 @@ class HeldJob:
             await asyncio.gather(following, return_exceptions=True)
         self.result = result
         self._reached("finish")
+        return await self._told(asyncio.create_task(reporter.finish(result)))
+
+    async def _told(self, finishing: asyncio.Task[None]) -> bool:
+        """As long as it takes; once the manager goes down, a few seconds."""
         try:
-            async with asyncio.timeout(LAST_WORDS_SECONDS if self.stopping() else None):
-                await asyncio.shield(asyncio.ensure_future(reporter.finish(result)))
+            if not self.stopping():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.shield(finishing)
+                    return True
+            await asyncio.wait_for(finishing, LAST_WORDS_SECONDS)
         except TimeoutError:
+            _log.warning("job %s: its end is told by this runner's next life", self.payload.id)
             return False
         return True
 

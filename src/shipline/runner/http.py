@@ -1,4 +1,4 @@
-"""Calls to a coordinator's or GitLab's /api/v4: TLS as the config says, limits, and the retries that the Runner
+"""Calls to a coordinator's or GitLab's /api/v4: limits, and the retries that the Runner
 API asks for. Which call means what is for those who make them."""
 
 from __future__ import annotations
@@ -7,17 +7,14 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 import httpx
 
-from shipline.errors import RemoteError, UsageError
-from shipline.runner.config.sections import RunnerSection
+from shipline.errors import RemoteError
+from shipline.runner.tls import NO_TLS, Tls, tls_context
 from shipline.version import __version__
 
 LONG_POLL_SECONDS = 75.0
@@ -28,31 +25,10 @@ BODY_LIMIT = 8 * 1024 * 1024
 JSON = {"Content-Type": "application/json"}
 # What is counted when there was no answer.
 NO_ANSWER = -1
+_NOT_TRUSTED = (
+    "If its certificate is from an authority of your own, name that with tls-ca-file in the config."
+)
 Observe = Callable[[str, int], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Files in PEM: authorities to trust besides the system's, and a certificate of our own. Empty: none."""
-
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
-
-    def or_beside(self, config: Path, url: str) -> Tls:
-        """Where nothing is named, gitlab-runner's places: certs/HOST.crt, HOST.auth.crt and HOST.auth.key
-        beside the config file."""
-        host = urlsplit(url).hostname or ""
-        folder = config.parent / "certs"
-
-        def found(name: str) -> str:
-            path = folder / name
-            return str(path) if path.is_file() else ""
-
-        ca_file = self.ca_file or found(f"{host}.crt")
-        if self.cert_file or self.key_file:
-            return Tls(ca_file, self.cert_file, self.key_file)
-        return Tls(ca_file, found(f"{host}.auth.crt"), found(f"{host}.auth.key"))
 
 
 def backoff(attempt: int, headers: Mapping[str, str], now: float) -> float:
@@ -75,32 +51,8 @@ def told_wait(headers: Mapping[str, str], now: float) -> float | None:
     return None
 
 
-def tls_of(section: RunnerSection, config: Path) -> Tls:
-    """`config` is the config file's path: certificates may lie beside it."""
-    named = Tls(section.tls_ca_file, section.tls_cert_file, section.tls_key_file)
-    return named.or_beside(config, section.url)
-
-
 def api_address(url: str) -> str:
     return url.rstrip("/").removesuffix("/ci") + "/api/v4/"
-
-
-def tls_context(url: str, tls: Tls) -> ssl.SSLContext:
-    """Raises UsageError for files that cannot be read."""
-    if not url.startswith("https://"):
-        # Reading the authorities takes longer than most calls.
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context = ssl.create_default_context()
-    file = tls.ca_file
-    try:
-        if tls.ca_file:
-            context.load_verify_locations(cafile=tls.ca_file)
-        if tls.cert_file:
-            file = tls.cert_file
-            context.load_cert_chain(tls.cert_file, tls.key_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"{file} cannot be used for TLS with {url}: {error}.") from error
-    return context
 
 
 class Api:
@@ -111,7 +63,7 @@ class Api:
         self,
         url: str,
         now: Callable[[], float],
-        tls: Tls = Tls(),
+        tls: Tls = NO_TLS,
         observe: Observe = lambda _call, _status: None,
     ) -> None:
         self._now, self._observe = now, observe
@@ -143,22 +95,30 @@ class Api:
 
         Raises RemoteError when none came, or only ones that ask to try again.
         """
-        problem = ""
+        problem = hint = ""
         sent = {**headers, "X-Request-Id": secrets.token_hex(16)}
         for attempt in range(tries):
             waited: Mapping[str, str] = {}
             try:
                 answer = await self._once(method, path, sent, content)
                 self._observe(name, answer.status_code)
+                if answer.is_redirect:
+                    # Followed, a token would go wherever the answer says.
+                    raise RemoteError(
+                        f"The coordinator sends us to {answer.headers['Location'].partition('?')[0][:200]}.",
+                        hint="If that is its address, write it as url in the config.",
+                    )
                 if tries == 1 or answer.status_code not in RETRIED:
                     return answer
                 problem, waited = f"answered {answer.status_code}", answer.headers
-            except httpx.TransportError as error:
+            except (httpx.HTTPError, ssl.SSLError) as error:
+                # httpx lets what TLS says after the handshake through as it is.
                 self._observe(name, NO_ANSWER)
                 problem = f"cannot be reached: {str(error) or type(error).__name__}"
+                hint = _NOT_TRUSTED if "CERTIFICATE_VERIFY_FAILED" in problem else ""
             if attempt + 1 < tries:
                 await asyncio.sleep(backoff(attempt, waited, self._now()))
-        raise RemoteError(f"The coordinator {problem} ({method} {path.partition('?')[0]}).")
+        raise RemoteError(f"The coordinator {problem} ({method} {path.partition('?')[0]}).", hint=hint)
 
     async def _once(
         self, method: str, path: str, headers: Mapping[str, str], content: str | bytes

@@ -24,7 +24,7 @@ from shipline.runner.ending import Phase
 from shipline.runner.engines import Engines
 from shipline.runner.held_job import HeldJob
 from shipline.runner.home import Home
-from shipline.runner.http import backoff, tls_of
+from shipline.runner.http import backoff
 from shipline.runner.journal import Entry as JournalEntry
 from shipline.runner.logs import Counting, configure
 from shipline.runner.metrics import EntryFigures, Metrics, MetricsServer
@@ -41,17 +41,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Manager:
-    """`docker_host` is the engine of entries that name none. `leave` ends the process at once."""
+    """`docker_host` is the engine of entries that name none. `log_level` and `log_format`, if not empty, count
+    instead of the file's. `leave` ends the process at once."""
 
     home: Home
     config: ConfigFile
     docker_host: str
+    log_level: str = ""
+    log_format: str = ""
     leave: Callable[[int], object] = os._exit
     phase: Phase = Phase.WORKING
     since: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
         self.system_id = self.home.system_id()
+        self.config = self.home.settled(self.config)
         self.metrics = Metrics(self.system_id)
         self._clients = Clients(self.home.config, self.system_id, self.metrics)
         self._server = MetricsServer(self.metrics)
@@ -67,6 +71,7 @@ class Manager:
 
     async def run(self) -> None:
         """Until a signal ends it (`ending.py`). Raises EngineUnavailable when no entry could run anything."""
+        self._configure_log(self.config)
         logging.getLogger().addHandler(counting := Counting(self.metrics.error))
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
@@ -85,6 +90,9 @@ class Manager:
                     await self._server.close()
         finally:
             logging.getLogger().removeHandler(counting)
+
+    def _configure_log(self, config: ConfigFile) -> None:
+        configure(self.log_level or config.log_level, self.log_format or config.log_format)
 
     async def _begin(self) -> None:
         for warning in self.config.warnings:
@@ -162,12 +170,13 @@ class Manager:
             polled = await client.request_job(question.last_update)
             answer = replace(answer, last_update=polled.last_update)
             if polled.job is not None:
-                answer = replace(answer, outcome=Outcome.JOB)
                 self._take(polled.job, online, section)
+                answer = replace(answer, outcome=Outcome.JOB)
             elif polled.wait is not None:
                 answer = replace(answer, outcome=Outcome.LATER, wait=polled.wait)
             else:
-                answer = replace(answer, outcome=Outcome.NOTHING if polled.healthy else Outcome.REFUSED)
+                outcome = Outcome.NOTHING if polled.healthy else Outcome.REFUSED
+                answer = replace(answer, outcome=outcome, status=polled.status)
         except (RemoteError, EngineError, UsageError) as error:
             online.failed(str(error))
             answer = replace(answer, wait=backoff(online.entry.failures + 1, {}, 0))
@@ -179,23 +188,18 @@ class Manager:
         self._changed.set()
 
     def _take(self, payload: JobPayload, online: Online, section: RunnerSection) -> None:
-        tls = tls_of(section, self.home.config)
-        # The job is given what lies beside the config, too.
-        section = replace(
-            section, tls_ca_file=tls.ca_file, tls_cert_file=tls.cert_file, tls_key_file=tls.key_file
-        )
         held = HeldJob(
             payload,
             section,
-            self._engines.of(section),
+            self._engines.for_job(section),
+            self._slots,
             self._clients.jobs(section),
             self.home.journal,
             lambda: self.phase >= Phase.STOPPING,
             self._changed.set,
-            slots=self._slots,
+            lambda: self.metrics.job_taken(section, payload.job_info.time_in_queue_seconds),
         )
         _log.info("job %s (%s) from %s", payload.id, payload.job_info.name, section.name)
-        self.metrics.job_taken(section, payload.job_info.time_in_queue_seconds)
         task = asyncio.create_task(held.hold())
         self._jobs[task] = (online.number, held)
         task.add_done_callback(self._job_ended)
@@ -248,7 +252,8 @@ class Manager:
         if phase is Phase.STOPPING:
             self._stopped_at = time.monotonic()
             for task in self._jobs:
-                task.cancel()
+                # Not before it has begun: then it could not hand its job back.
+                asyncio.get_running_loop().call_soon(task.cancel)
         self._changed.set()
 
     def _give_up_questions(self, numbers: Collection[int]) -> None:
@@ -272,7 +277,7 @@ class Manager:
         for section in found.new:
             _log.info("%s is new in the config", section.name)
             self._add(section)
-        configure(new.log_level, new.log_format)
+        self._configure_log(new)
         self.config = new
         self._changed.set()
 

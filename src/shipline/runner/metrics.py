@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from shipline.errors import HostError
+from shipline.runner.acceptance import ACCEPTING
 from shipline.runner.config.addresses import listen_on
 from shipline.runner.config.sections import RunnerSection
 from shipline.version import __version__
@@ -55,7 +56,8 @@ class _Now(Collector):
             limit.add_metric(who, one.section.limit)
             asking.add_metric(who, one.asking)
             for stage in sorted(set(one.jobs)):
-                jobs.add_metric((*who, one.section.executor, "running", stage, stage), one.jobs.count(stage))
+                state = "pending" if stage == ACCEPTING else "running"
+                jobs.add_metric((*who, one.section.executor, state, stage, stage), one.jobs.count(stage))
         yield from (limit, asking, jobs)
         info = GaugeMetricFamily(
             "gitlab_runner_version_info",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from shipline.runner import asking
@@ -11,7 +11,13 @@ from shipline.runner.asking import Answered, Outcome
 from shipline.runner.config.sections import RunnerSection
 from shipline.runner.coordinator_client import CoordinatorClient
 
-REFUSED = "the coordinator does not accept this runner: its token is not valid, or it belongs to no project"
+_REFUSALS: Mapping[int, str] = {
+    401: "the coordinator does not accept this runner's token",
+    403: "the coordinator does not accept this runner's token",
+    404: "there is no GitLab at this address",
+    410: "there is no GitLab at this address",
+    422: "the runner belongs to no project any more",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -68,7 +74,8 @@ class Online:
             return
         self.heard_at = heard_at
         if answer.outcome is Outcome.REFUSED:
-            self._has(REFUSED)
+            why = _REFUSALS.get(answer.status, "the coordinator refuses to answer")
+            self._has(f"{why} ({answer.status})")
             if self.entry.rests:
                 _log.error("%s: asked again in %.0f s", self.section.name, self.entry.unhealthy_interval)
         elif self.problem:

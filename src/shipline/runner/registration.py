@@ -13,7 +13,8 @@ from shipline.errors import RemoteError
 from shipline.protocols import runner_api as api
 from shipline.protocols.runner_registration import RegisterRequest, RunnerCall, RunnerToken
 from shipline.runner.coordinator_client import info
-from shipline.runner.http import JSON, Api, Observe, Tls
+from shipline.runner.http import JSON, Api, Observe
+from shipline.runner.tls import NO_TLS, Tls
 
 
 class Refused(RemoteError):
@@ -35,7 +36,7 @@ class RegistrationClient:
         system_id: str,
         now: Callable[[], float],
         *,
-        tls: Tls = Tls(),  # noqa: B008 - frozen
+        tls: Tls = NO_TLS,
         observe: Observe = lambda _call, _status: None,
     ) -> None:
         self._url, self._system_id = url, system_id
@@ -50,10 +51,10 @@ class RegistrationClient:
         await self._api.__aexit__(kind, error, trace)
 
     async def register(self, request: RegisterRequest, executor: str) -> RunnerToken:
-        """A new runner by a registration token."""
+        """A new runner by a registration token. What is not set in the request is left to the coordinator."""
         body = request.model_copy(update={"info": info(executor)})
         answer = await self._api.call(
-            "register_runner", "POST", "runners", content=body.model_dump_json(exclude_none=True)
+            "register_runner", "POST", "runners", content=body.model_dump_json(exclude_unset=True)
         )
         if answer.status_code == 410:
             raise self._refused(

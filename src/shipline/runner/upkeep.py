@@ -67,7 +67,7 @@ class Upkeep:
     def reload(self) -> None:
         """A file that is not right changes nothing."""
         try:
-            new = load(self.home.config)
+            new = self.home.settled(load(self.home.config))
             for section in new.runners:
                 self.clients.check(section)
         except UsageError as error:

@@ -184,3 +184,37 @@ def test_a_file_that_is_not_there_says_how_to_get_one(place: Place, path: Path) 
         ended = runner(place, path, verb)
         assert ended.code == 2
         assert "`shipline runner register` and `shipline up` write one" in ended.err
+
+
+def test_the_coordinator_knows_the_new_token_and_no_more_the_old_one(
+    place: Place, path: Path, coordinator: Coordinator, token: Runner
+) -> None:
+    path.parent.mkdir()
+    path.write_text(entry("one", coordinator.url, token.token))
+    ended = runner(place, path, "reset-token", "--all-runners")
+    assert ended.code == 0, ended.err
+    (one,) = load(path).runners
+    assert one.token != token.token
+    assert token.verify().status_code == 403
+    assert token.verify(one.token).status_code == 200
+
+
+def test_a_machine_that_left_is_no_manager_of_the_runner_any_more(
+    place: Place, path: Path, coordinator: Coordinator, token: Runner
+) -> None:
+    words = ("--non-interactive", "--url", coordinator.url, "--token", token.token, "--name", "one")
+    assert runner(place, path, "register", *words).code == 0
+    managers = f"runners/{token.id}/managers"
+    known = (path.parent / ".runner_system_id").read_text()
+    assert [one["system_id"] for one in coordinator.root.get(managers)] == [known]
+    ended = runner(place, path, "unregister", "--name", "one")
+    assert ended.code == 0, ended.err
+    assert coordinator.root.get(managers) == []
+    assert token.verify().status_code == 200
+
+
+def test_a_verb_that_is_spelt_nearly_right_is_guessed(place: Place) -> None:
+    ended = place.run("runner", "regster")
+    assert ended.code == 2
+    assert "No such command 'regster'. Did you mean 'register'?" in ended.err
+    assert "Did you mean 'runner'?" in place.run("runer").err

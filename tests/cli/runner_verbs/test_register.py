@@ -137,7 +137,7 @@ def test_what_the_coordinator_decides_cannot_be_given_with_its_own_token(
     [
         (("-t", "glrt-x"), "--url is missing."),
         (("-u", "http://c"), "--token is missing."),
-        (("-u", "c.example", "-t", "glrt-x"), "url must begin with http:// or https://"),
+        (("-u", "c.example", "-t", "glrt-x"), "url must be an address that begins with http:// or https://"),
         (
             ("-u", "http://c", "-t", "glrt-x", "--executor", "kubernetes"),
             "Those that are there: docker, shell.",

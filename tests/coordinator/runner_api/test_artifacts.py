@@ -174,9 +174,9 @@ def test_a_file_name_cannot_leave_its_header(project: Project, job: Job) -> None
 @pytest.mark.parametrize(
     ("written", "may"),
     [
-        ("", {GUEST: False, REPORTER: True, DEVELOPER: True, MAINTAINER: True}),
+        ("", {GUEST: True, REPORTER: True, DEVELOPER: True, MAINTAINER: True}),
         ("access: all", {REPORTER: True, DEVELOPER: True}),
-        ("public: false", {REPORTER: False, DEVELOPER: True}),
+        ("public: false", {GUEST: False, REPORTER: False, DEVELOPER: True}),
         ("access: developer", {REPORTER: False, DEVELOPER: True}),
         ("access: maintainer", {DEVELOPER: False, MAINTAINER: True}),
         ("access: none", {MAINTAINER: False}),

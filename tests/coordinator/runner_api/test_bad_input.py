@@ -168,3 +168,11 @@ def test_a_report_of_a_wrong_format_is_refused(job: Job) -> None:
     assert job.upload(packed, artifact_type="trace", artifact_format="raw").status_code == 400
     assert job.upload(packed, artifact_type="metadata", artifact_format="gzip").status_code == 400
     assert job.upload(packed, artifact_type="junit", artifact_format="gzip").status_code == 201
+
+
+@pytest.mark.parametrize("number", [0, 2**63, 10**30])
+def test_numbers_that_no_job_has_are_nobody_s(job: Job, number: int) -> None:
+    other = Job(job.coordinator, job.payload | {"id": number})
+    for answer in (other.trace(b"x"), other.update("success"), other.upload(ZIP)):
+        assert answer.status_code == 403
+    assert job.download(number).status_code == 404

@@ -96,7 +96,7 @@ def test_a_registration_token_makes_runners_of_its_project_or_of_all(strict: Coo
         assert shown["tag_list"] == ["docker", "ec2"]
         for name in ("description", "maintenance_note", "run_untagged", "access_level", "paused"):
             assert shown[name] == members[name], name
-        assert (shown["maximum_timeout"], shown["locked"]) == (900, True)
+        assert (shown["maximum_timeout"], shown["locked"]) == (900, False)
         assert Runner(strict, made["id"], made["token"]).verify().status_code == 200
 
 
@@ -155,3 +155,25 @@ def test_a_runner_that_was_updated_is_known_at_once_to_do_more(
     runner.features = {"upload_multiple_artifacts": True}
     assert project.act("retry", project.jobs()["job"]["id"]).status_code == 201
     assert runner.take().name == "job"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tag_list": ["x" * 256]},
+        {"tag_list": ",".join(f"t{number}" for number in range(51))},
+        {"description": "x" * 1025},
+        {"maintenance_note": "x" * 1025},
+        {"access_level": "open"},
+        {"maximum_timeout": 599},
+        {"maximum_timeout": "soon"},
+        {"run_untagged": False},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_runner_that_cannot_be_is_not_registered(strict: Coordinator, wrong: dict[str, object]) -> None:
+    token = strict.root.post("runners/reset_registration_token")["token"]
+    with strict.client() as client:
+        answer = client.post("/api/v4/runners", json={"token": token} | wrong)
+    assert answer.status_code == 400
+    assert next(iter(wrong)) in answer.json()["message"] or "tags_list" in answer.json()["message"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import ZIP, Coordinator, Project, until
@@ -59,3 +62,22 @@ def test_artifacts_that_have_expired_are_gone_except_those_of_the_newest_success
     tree.ship(CI)
     runner.take().succeed()
     until(lambda: root.call("GET", newest).status_code == 404, "the newest archive is gone too")
+
+
+def test_a_machine_that_has_not_been_heard_of_for_a_week_is_forgotten(project: Project) -> None:
+    runner = project.runner()
+    for system_id in ("s_gone", "s_here"):
+        runner.system_id = system_id
+        assert runner.verify().status_code == 200
+    database = project.coordinator.data.coordinator / "db.sqlite3"
+    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+        connection.execute(
+            "UPDATE coordinator_runnermanager SET contacted_at = '2020-01-01 00:00:00' "
+            "WHERE system_id = 's_gone' AND runner_id = ?",
+            [runner.id],
+        )
+
+    def known() -> list[str]:
+        return [one["system_id"] for one in project.root.get(f"runners/{runner.id}/managers")]
+
+    until(lambda: known() == ["s_here"], "the machine is forgotten", pause=0.2)

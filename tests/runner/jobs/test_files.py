@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import zipfile
 from collections.abc import Mapping
 
 from tests.runner.file_server import ACCESS_KEY, SECRET_KEY
-from tests.runner.git_server import PASSWORD
+from tests.runner.git_server import PASSWORD, USER
 from tests.runner.jobs.conftest import Place
 
 from shipline.runner.config_file import CacheSection, S3Section
@@ -31,6 +32,17 @@ async def test_the_commit_is_there_and_no_file_of_the_sources_holds_the_token(pl
     assert "no token" in ended.log
     assert f"http://{place.host}:{place.git.port}/acme/app.git" in ended.log
     assert place.git.refused == []
+
+
+async def test_a_debug_trace_of_the_sources_does_not_show_the_credentials(place: Place) -> None:
+    hooks = [{"name": "pre_get_sources_script", "script": ["echo hook $A"]}]
+    variables = FETCH | {"CI_DEBUG_TRACE": "true", "A": "1"}
+    ended = await place.run("true", git_info=place.repository(), variables=variables, hooks=hooks)
+    assert ended.good, ended.log
+    assert "+ git fetch origin" in ended.log
+    assert "+ echo hook 1" in ended.log
+    assert "Authorization" not in ended.log
+    assert base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode() not in ended.log
 
 
 async def test_fetch_goes_on_with_the_work_tree_of_the_job_before_and_clone_does_not(place: Place) -> None:

@@ -9,6 +9,8 @@ import pytest
 from tests.runner.git_server import PASSWORD
 from tests.runner.jobs.conftest import Place
 
+from shipline.runner.trace import Trace
+
 
 async def test_a_script_runs_in_the_projects_folder_with_the_jobs_variables(place: Place) -> None:
     ended = await place.run(
@@ -85,6 +87,21 @@ async def test_a_job_that_is_cancelled_before_its_script_runs_nothing_of_it(plac
     run.cancelled.set()
     assert (await running).failure_reason == "job_canceled"
     assert not {"ran", "after"} & set(place.log().splitlines())
+
+
+async def test_a_job_that_is_cancelled_as_its_script_begins_runs_only_after_script(place: Place) -> None:
+    run = place.job(place.payload(["echo ran"], after_script=["echo after: $CI_JOB_STATUS"]))
+
+    class Watched(Trace):
+        def start_section(self, name: str, title: str) -> None:
+            if name == "step_script":
+                run.cancelled.set()
+            super().start_section(name, title)
+
+    place.trace = run.trace = Watched(place.trace.masker, place.trace.limit, place.trace.now)
+    assert (await run.run()).failure_reason == "job_canceled"
+    assert "ran" not in place.log().splitlines()
+    assert "after: canceled" in place.log().splitlines()
 
 
 async def test_a_task_that_is_cancelled_leaves_nothing_behind(place: Place) -> None:

@@ -9,7 +9,7 @@ import click
 from shipline.cli.runner_verbs.options import Config, config_option
 from shipline.cli.terminal import out, style
 from shipline.errors import UsageError
-from shipline.runner.http import tls_context, tls_of
+from shipline.runner.tls import tls_context, tls_of
 
 
 @click.command(name="check-config")

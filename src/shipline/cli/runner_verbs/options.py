@@ -48,8 +48,8 @@ class Config:
         return load(self.path)
 
     def client(self, section: RunnerSection) -> RegistrationClient:
-        from shipline.runner.http import tls_of
         from shipline.runner.registration import RegistrationClient
+        from shipline.runner.tls import tls_of
 
         tls = tls_of(section, self.path)
         return RegistrationClient(section.url, self.home.system_id(), time.time, tls=tls)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from shipline.cli.runner_verbs.options import Config, config_option
 from shipline.cli.runner_verbs.register_options import (
@@ -116,8 +117,16 @@ async def _ask_the_server(config: Config, section: RunnerSection, served: Mappin
     async with config.client(section) as client:
         if is_authentication_token(section.token):
             return await client.verify(section.token, section.executor)
-        request = RegisterRequest(token=section.token, description=section.name, **served)
-        return await client.register(request, section.executor)
+        return await client.register(_request(section, served), section.executor)
+
+
+def _request(section: RunnerSection, served: Mapping[str, Any]) -> RegisterRequest:
+    try:
+        return RegisterRequest(token=section.token, description=section.name, **served)
+    except ValidationError as error:
+        found = error.errors()[0]
+        option = f"--{str(found['loc'][0]).replace('_', '-')}"
+        raise UsageError(f"{option.replace('--description', '--name')}: {found['msg']}.") from None
 
 
 def _refuse_what_the_server_owns(served: Mapping[str, Any]) -> None:

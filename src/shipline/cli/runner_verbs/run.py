@@ -25,7 +25,6 @@ def run(config: Config, log_level: str | None, log_format: str | None) -> None:
     tell the coordinator; a second one ends at once. SIGHUP reads the config file again, which also happens by
     itself when it changes.
     """
-    from shipline.runner.logs import configure
     from shipline.runner.manager import Manager
 
     settings = config.read()
@@ -33,6 +32,5 @@ def run(config: Config, log_level: str | None, log_format: str | None) -> None:
         raise UsageError(
             f"{config.path} has no [[runners]] entry.", hint="`shipline runner register` makes one."
         )
-    configure(log_level or settings.log_level, log_format or settings.log_format)
     docker_host = environment.docker_host() or DEFAULT_ENGINE
-    asyncio.run(Manager(config.home, settings, docker_host).run())
+    asyncio.run(Manager(config.home, settings, docker_host, log_level or "", log_format or "").run())

@@ -19,14 +19,14 @@ class Project(models.Model):
     # Where a branch's configuration lies; empty: .gitlab-ci.yml.
     ci_config_path = models.CharField(max_length=255, default="", blank=True)
     build_timeout = models.IntegerField(default=3600)
+    # Without it the pipelines of who may see the project are for reporters and above only.
+    public_jobs = models.BooleanField(default=True)
     auto_cancel_pending_pipelines = models.CharField(max_length=8, default="enabled")
     ci_pipeline_variables_minimum_override_role = models.CharField(max_length=16, default="developer")
     merge_method = models.CharField(max_length=8, default="merge")
     # A deployment that is older than the latest one does not run; a finished one may be retried, to roll back.
     ci_forward_deployment_enabled = models.BooleanField(default=True)
     ci_forward_deployment_rollback_allowed = models.BooleanField(default=True)
-    # Without it the pipelines of who may see the project are for reporters and above only.
-    public_jobs = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     @property

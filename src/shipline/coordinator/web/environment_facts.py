@@ -16,6 +16,7 @@ from shipline.pipeline.deployments import DeploymentStatus
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
+ENVIRONMENTS_SHOWN = 30
 DEPLOYMENTS_SHOWN = 50
 _D = DeploymentStatus
 
@@ -63,12 +64,24 @@ def shown(environment: Environment, *, acts: bool) -> ShownEnvironment:
     )
 
 
-def list_facts(project: Project, user: User | AnonymousUser) -> dict[str, Any]:
-    """Those that are there first, by name."""
+def list_facts(
+    project: Project, user: User | AnonymousUser, *, of_stopped: bool, number: int
+) -> dict[str, Any]:
+    """Page `number`, from 1, of those that are there, or of the stopped ones, by name."""
     acts = access.level(user, project) >= access.PUSH
-    rows = [shown(one, acts=acts) for one in Environment.objects.filter(project=project).order_by("name")]
-    rows.sort(key=lambda row: row.environment.state == EnvironmentState.STOPPED)
-    return {"project": project, "rows": rows}
+    all_of_them = Environment.objects.filter(project=project)
+    stopped = all_of_them.filter(state=EnvironmentState.STOPPED)
+    wanted = stopped if of_stopped else all_of_them.exclude(state=EnvironmentState.STOPPED)
+    first = (number - 1) * ENVIRONMENTS_SHOWN
+    rows = list(wanted.order_by("name")[first : first + ENVIRONMENTS_SHOWN + 1])
+    return {
+        "project": project,
+        "rows": [shown(one, acts=acts) for one in rows[:ENVIRONMENTS_SHOWN]],
+        "of_stopped": of_stopped,
+        "stopped": stopped.count(),
+        "before": number - 1,
+        "after": number + 1 if len(rows) > ENVIRONMENTS_SHOWN else None,
+    }
 
 
 def environment_facts(environment: Environment, user: User | AnonymousUser) -> dict[str, Any]:

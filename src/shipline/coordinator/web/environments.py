@@ -13,10 +13,18 @@ from shipline.coordinator.web.pages import missing, page
 
 @require_GET
 def index(request: HttpRequest, project: str) -> HttpResponseBase:
+    """`?state=stopped` gives the stopped ones, `?page=2` those that come next."""
     found = views.find_project(request, project)
     if found is None:
         return missing(request)
-    return page(request, "environments.html", environment_facts.list_facts(found, request.user))
+    number = request.GET.get("page", "1")
+    context = environment_facts.list_facts(
+        found,
+        request.user,
+        of_stopped=request.GET.get("state") == "stopped",
+        number=max(1, int(number)) if number.isascii() and number.isdigit() and len(number) < 7 else 1,
+    )
+    return page(request, "environments.html", context)
 
 
 def _find(request: HttpRequest, project: str, environment_id: int) -> Environment | None:
@@ -37,7 +45,7 @@ def show(request: HttpRequest, project: str, environment_id: int) -> HttpRespons
 @require_POST
 def stop(request: HttpRequest, project: str, environment_id: int) -> HttpResponseBase:
     found = _find(request, project, environment_id)
-    if found is None or access.level(request.user, found.project) < access.PUSH:
+    if found is None or not access.may(request.user, found.project, access.Ability.PLAY_JOB):
         raise Http404
     environments.stop(found)
     return HttpResponseRedirect(f"/{found.project.path_with_namespace}/-/environments")

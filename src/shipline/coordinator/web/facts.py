@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from shipline.coordinator import protections, runners
+from shipline.coordinator import artifacts, protections, runners
 from shipline.coordinator.matching import RunnerFacts
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.web import environment_facts, relations
@@ -186,7 +186,9 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "siblings": [(other, look(other)) for other in siblings],
         "attempts": [(other, look(other)) for other in _attempts(job)],
         "newer": next((other for other in siblings if job.retried and other.name == job.name), None),
-        "artifacts": list(job.artifacts.all()),
+        "artifacts": [
+            one for one in job.artifacts.select_related("job__project") if artifacts.may_download(user, one)
+        ],
         "over": over,
         "may_play": acts and status is JobStatus.MANUAL,
         "may_retry": acts and over and status is not JobStatus.SKIPPED and not job.retried,

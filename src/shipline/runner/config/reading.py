@@ -7,6 +7,7 @@ from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from shipline.errors import UsageError
 from shipline.runner.config.addresses import listen_on
@@ -79,9 +80,10 @@ class Reader:
         for key in ("name", "url", "token"):
             if not values.get(key):
                 raise self._wrong(f"{where} has no {key}.", _NEEDED[key])
-        if not values["url"].startswith(("http://", "https://")):
+        if not _is_address(values["url"]):
             raise self._wrong(
-                f"{where}: url must begin with http:// or https://, not {shown(values['url'])}."
+                f"{where}: url must be an address that begins with http:// or https://, "
+                f"not {shown(values['url'])}."
             )
         executor = values.get("executor", "docker")
         if executor not in EXECUTORS:
@@ -170,6 +172,15 @@ class Reader:
 
     def _wrong(self, message: str, hint: str = "") -> UsageError:
         return UsageError(f"{self.path}: {message}", hint=hint)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # A port that is none is found when it is asked for.
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _guess(table: str, key: str) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 
 from shipline.version import __version__
 
+# Of entries that name no owner; a manager makes one of its own of it.
+DEFAULT_OWNER = "shipline-runner"
 EXECUTORS = ("docker", "shell")
 PULL_POLICIES = ("always", "if-not-present", "never")
 LOG_LEVELS = ("debug", "info", "warning", "error", "fatal", "panic")
@@ -157,7 +159,7 @@ class RunnerSection:
     token: str = field(repr=False)
     executor: str = "docker"
     clone_url: str = ""
-    owner: str = "shipline-runner"
+    owner: str = DEFAULT_OWNER
     limit: int = _key(0, least=0)
     output_limit: int = _key(4096, zero=True, least=1)
     environment: tuple[str, ...] = _key((), secret=True)

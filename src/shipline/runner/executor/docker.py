@@ -112,7 +112,7 @@ class DockerExecutor:
         spec = self.spec.helper.with_hosts(self.services.host_entries())
         container = await self.containers.create(spec, await self.images.get(spec, quiet=True))
         async with translated("starting the helper"):
-            await container.put_archive("/usr/local/lib", program_archive())
+            await container.put_archive(HELPER_PATH.rpartition("/")[0], program_archive())
             await container.start()
         self._helper = container
 
@@ -144,7 +144,8 @@ class DockerExecutor:
     async def script(self, script: str, output: Output) -> int:
         for attempt in range(1, self.section_attempts + 1):
             assert self._build is not None
-            container = await self._build
+            # Whoever gives up waiting for the script must not take the container from after_script.
+            container = await asyncio.shield(self._build)
             try:
                 return await self.containers.run_script(container, script, output)
             except EngineError as error:
@@ -157,7 +158,7 @@ class DockerExecutor:
 
     async def stop(self) -> None:
         if self._build is not None:
-            await self.containers.end_script(await self._build, ["sh", "-c"])
+            await self.containers.end_script(await asyncio.shield(self._build), ["sh", "-c"])
 
     async def after_scripts(self) -> None:
         await self.services.tell_of_the_dead()

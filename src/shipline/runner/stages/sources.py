@@ -52,12 +52,14 @@ def sources_script(context: Context, options: git.GitOptions, *, again: bool = F
     # What is there may be an earlier job's, where its folders were kept.
     parts.append(f"rm -rf {temporary}\nmkdir -p {temporary}\n")
     parts.append(scripts.exported(_exports(context), variables.files))
-    if variables.truth("CI_DEBUG_TRACE") and not context.section.debug_trace_disabled:
-        parts.append("set -o xtrace\n")
     if again:
         parts.append(git.clear(folders.project) + "\n")
+    traced = variables.truth("CI_DEBUG_TRACE") and not context.section.debug_trace_disabled
+    # The trace must not show git's settings: the credentials are among them.
+    on, off = ("set -o xtrace\n", "{ set +o xtrace; } 2>/dev/null\n") if traced else ("", "")
+    parts.append(on)
     parts.append(_hook(context.section.pre_get_sources_script, hooks.get("pre_get_sources_script", [])))
-    parts.append(git.with_environment(settings, fetching))
+    parts += [off, git.with_environment(settings, on + fetching), on]
     parts.append(f"cd {scripts.quote(folders.project)}\n")
     parts.append(_hook(context.section.post_get_sources_script, hooks.get("post_get_sources_script", [])))
     # They are made anew for each script, by the user that it runs as.

@@ -16,6 +16,7 @@ AFTER_SCRIPT = "after_script"
 AFTER_SCRIPT_SECONDS = 300.0
 # How long a script that was asked to end is still listened to.
 LAST_WORDS_SECONDS = 15.0
+STOPS = 2
 
 
 async def run_steps(context: Context, cancelled: asyncio.Event) -> Result:
@@ -35,6 +36,8 @@ async def run_steps(context: Context, cancelled: asyncio.Event) -> Result:
 
 
 async def _run_step(context: Context, step: JobStep, cancelled: asyncio.Event, ends: float | None) -> Result:
+    if cancelled.is_set():
+        return Result("job_canceled", message="canceled")
     text = step_script(context, step.script)
     running = asyncio.create_task(context.executor.script(text, context.trace.write))
     cancelling = asyncio.create_task(cancelled.wait())
@@ -44,8 +47,7 @@ async def _run_step(context: Context, step: JobStep, cancelled: asyncio.Event, e
         if running.done():
             code = running.result()
             return Result("script_failure", code, f"exit code {code}") if code else Result()
-        await context.executor.stop()
-        await asyncio.wait([running], timeout=LAST_WORDS_SECONDS)
+        await _stopped(context, running)
         if cancelling.done():
             return Result("job_canceled", message="canceled")
         return Result(
@@ -91,12 +93,20 @@ async def _within(context: Context, text: str, limit: float | None) -> int | Non
         await asyncio.wait([running], timeout=limit)
         if running.done():
             return running.result()
-        await context.executor.stop()
-        await asyncio.wait([running], timeout=LAST_WORDS_SECONDS)
+        await _stopped(context, running)
         return None
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def _stopped(context: Context, running: asyncio.Task[int]) -> None:
+    """Twice, if need be: what had not begun when it was stopped has begun since."""
+    for _ in range(STOPS):
+        await context.executor.stop()
+        await asyncio.wait([running], timeout=LAST_WORDS_SECONDS)
+        if running.done():
+            return
 
 
 def script_seconds(text: str, default: float | None) -> float | None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
@@ -108,6 +112,33 @@ def _invalid(request: HttpRequest, error: NinjaValidationError) -> HttpResponse:
 def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
     logging.getLogger(__name__).error("%s %s failed", request.method, request.path, exc_info=error)
     return api.create_response(request, {"message": "500 Internal Server Error"}, status=500)
+
+
+def urls() -> tuple[list[Any], str, str]:
+    """The API's addresses; a method that one does not have is refused in GitLab's words."""
+    patterns, app, namespace = api.urls
+    for pattern in patterns:
+        if pattern.callback is not None:
+            pattern.callback = _refusing_methods(pattern.callback)
+    return patterns, app, namespace
+
+
+def _refusing_methods(view: Callable[..., Any]) -> Callable[..., Any]:
+    def told(response: HttpResponse) -> HttpResponse:
+        if isinstance(response, HttpResponseNotAllowed):
+            response.content = b'{"error":"405 Not Allowed"}'
+            response["Content-Type"] = "application/json"
+        return response
+
+    @wraps(view)
+    async def waiting(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return told(await view(request, *args, **kwargs))
+
+    @wraps(view)
+    def direct(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return told(view(request, *args, **kwargs))
+
+    return waiting if iscoroutinefunction(view) else direct
 
 
 @csrf_exempt

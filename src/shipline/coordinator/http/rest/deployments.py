@@ -8,6 +8,7 @@ from typing import Any, Literal
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 
+from shipline.coordinator.access import Ability
 from shipline.coordinator.http.rest.entities import environment_basic
 from shipline.coordinator.http.rest.jobs import job_json
 from shipline.coordinator.http.rest.lookup import find_project, page_of
@@ -73,7 +74,7 @@ def _aware(at: datetime | None) -> datetime | None:
 def list_deployments(
     request: HttpRequest, response: HttpResponse, project_id: str, filters: Query[DeploymentFilter]
 ) -> list[dict[str, Any]]:
-    project = find_project(request, project_id)
+    project = find_project(request, project_id, Ability.READ_ENVIRONMENT)
     rows = Deployment.objects.select_related(*_RELATED).prefetch_related("deployable__artifacts")
     minus = "-" if filters.sort == "desc" else ""
     found = rows.filter(project=project, **filters.conditions()).order_by(
@@ -84,7 +85,7 @@ def list_deployments(
 
 @router.get("/projects/{project_id}/deployments/{deployment_id}")
 def get_deployment(request: HttpRequest, project_id: str, deployment_id: int) -> dict[str, Any]:
-    project = find_project(request, project_id)
+    project = find_project(request, project_id, Ability.READ_ENVIRONMENT)
     found = Deployment.objects.select_related(*_RELATED).filter(project=project, pk=deployment_id).first()
     if found is None:
         raise Http404("Deployment")

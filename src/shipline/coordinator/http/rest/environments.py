@@ -11,6 +11,7 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from shipline.coordinator import access, environments
+from shipline.coordinator.access import Ability
 from shipline.coordinator.deployments import last_deployment
 from shipline.coordinator.http.rest.deployments import deployment_json
 from shipline.coordinator.http.rest.entities import environment_basic
@@ -43,7 +44,9 @@ class EnvironmentFilter(Schema):
 def list_environments(
     request: HttpRequest, response: HttpResponse, project_id: str, filters: Query[EnvironmentFilter]
 ) -> list[dict[str, Any]]:
-    rows = Environment.objects.filter(project=find_project(request, project_id)).order_by("id")
+    rows = Environment.objects.filter(
+        project=find_project(request, project_id, Ability.READ_ENVIRONMENT)
+    ).order_by("id")
     if filters.name and filters.search:
         raise HttpError(400, "name, search cannot be used together")
     if filters.name:
@@ -83,7 +86,10 @@ def new_environment(
 
 
 def _find(
-    request: HttpRequest, project_id: str, environment_id: int, level: int = access.GUEST
+    request: HttpRequest,
+    project_id: str,
+    environment_id: int,
+    level: int | Ability = Ability.READ_ENVIRONMENT,
 ) -> Environment:
     project = find_project(request, project_id, level)
     found = Environment.objects.filter(project=project, pk=environment_id).first()

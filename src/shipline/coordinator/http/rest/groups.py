@@ -12,6 +12,7 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from shipline.coordinator import access
+from shipline.coordinator.deletion import delete_group
 from shipline.coordinator.groups import (
     InvalidPath,
     check_path,
@@ -23,7 +24,6 @@ from shipline.coordinator.groups import (
 from shipline.coordinator.http.rest.lookup import Invalid, find_group, key_of, me, page_of, somebody
 from shipline.coordinator.http.rest.projects import ProjectFilter, Visibility, list_of
 from shipline.coordinator.models import Group
-from shipline.coordinator.projects import delete_group
 from shipline.coordinator.services import services
 
 router = Router()

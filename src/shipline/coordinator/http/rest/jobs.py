@@ -22,6 +22,7 @@ from shipline.coordinator.models import Job
 from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run_again
 from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import trace_path
 from shipline.model.variable import Variable
 
 router = Router()
@@ -61,15 +62,15 @@ def job_json(job: Job) -> dict[str, Any]:
         "artifacts_expire_at": next(
             (one.expire_at for one in job.artifacts.all() if one.file_type == "archive"), None
         ),
-        "environment": _environment(job),
-        # What to ask somebody before the job is played.
-        "manual_confirmation": job.definition.get("manual_confirmation"),
         "tag_list": job.definition.get("tags", []),
         "user": user_json(pipeline.user) if pipeline.user else None,
         "commit": {"id": pipeline.sha, "short_id": pipeline.sha[:8], "title": pipeline.title},
         "project": {"ci_job_token_scope_enabled": True},
         "archived": False,
         "artifacts_file": _archive_json(job),
+        "environment": _environment(job),
+        # What to ask somebody before the job is played.
+        "manual_confirmation": job.definition.get("manual_confirmation"),
         "pipeline": {
             "id": pipeline.pk,
             "iid": pipeline.iid,
@@ -173,7 +174,7 @@ def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpRespons
     if not traces.may_read(me(request), job):
         raise HttpError(403, "403 Forbidden - the job ran with CI_DEBUG_TRACE: its log is for developers")
     services().events.look_at(f"job:{job.pk}")
-    lines, path = traces.notice_lines(job), traces.trace_path(job.pk)
+    lines, path = traces.notice_lines(job), trace_path(job.pk)
     return streams.text_and_file(request, lines, path, job.trace_size, "text/plain; charset=utf-8")
 
 

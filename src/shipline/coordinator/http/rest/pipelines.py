@@ -13,12 +13,12 @@ from shipline.coordinator import access, actions, protections
 from shipline.coordinator.access import Ability
 from shipline.coordinator.asked import Asked, Created, RefUpdate
 from shipline.coordinator.coverage import pipeline_coverage
+from shipline.coordinator.deletion import delete_pipeline
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.models import Pipeline
 from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run
 from shipline.coordinator.pipelines import create_pipeline
 from shipline.coordinator.progress import VARIABLES
-from shipline.coordinator.projects import delete_pipeline
 from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
 from shipline.model.variable import Variable

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from shipline.coordinator import access
 from shipline.coordinator.access import Ability
+from shipline.coordinator.deletion import delete_project
 from shipline.coordinator.groups import namespace_of
 from shipline.coordinator.http.rest.lookup import (
     Invalid,
@@ -26,7 +27,6 @@ from shipline.coordinator.projects import (
     InvalidProject,
     change_project,
     create_project,
-    delete_project,
 )
 from shipline.coordinator.services import services
 
@@ -57,10 +57,10 @@ class ProjectSettings(Schema):
     build_git_strategy: Literal["fetch", "clone"] | None = None
     ci_separated_caches: bool | None = None
     keep_latest_artifact: bool | None = None
-    public_jobs: bool | None = None
-    public_builds: bool | None = None
     ci_forward_deployment_enabled: bool | None = None
     ci_forward_deployment_rollback_allowed: bool | None = None
+    public_jobs: bool | None = None
+    public_builds: bool | None = None
     auto_cancel_pending_pipelines: Literal["enabled", "disabled"] | None = None
     ci_pipeline_variables_minimum_override_role: (
         Literal["developer", "maintainer", "owner", "no_one_allowed"] | None
@@ -166,8 +166,6 @@ def project_json(project: Project) -> dict[str, Any]:
         "wiki_enabled": False,
         "public_jobs": project.public_jobs,
         "build_timeout": project.build_timeout,
-        "ci_forward_deployment_enabled": project.ci_forward_deployment_enabled,
-        "ci_forward_deployment_rollback_allowed": project.ci_forward_deployment_rollback_allowed,
         "auto_cancel_pending_pipelines": project.auto_cancel_pending_pipelines,
         "ci_pipeline_variables_minimum_override_role": project.ci_pipeline_variables_minimum_override_role,
         "merge_method": project.merge_method,
@@ -176,6 +174,8 @@ def project_json(project: Project) -> dict[str, Any]:
         "ci_default_git_depth": settings.default_git_depth,
         "ci_separated_caches": settings.separated_caches,
         "keep_latest_artifact": settings.keep_latest_artifact,
+        "ci_forward_deployment_enabled": project.ci_forward_deployment_enabled,
+        "ci_forward_deployment_rollback_allowed": project.ci_forward_deployment_rollback_allowed,
     }
 
 

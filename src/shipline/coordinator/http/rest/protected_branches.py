@@ -88,7 +88,7 @@ def list_protected(
     page: int = 1,
     per_page: int = 20,
 ) -> list[dict[str, Any]]:
-    rows = find_project(request, project_id).protected_branches.order_by("name")
+    rows = find_project(request, project_id, Ability.READ_CODE).protected_branches.order_by("name")
     if search:
         rows = rows.filter(name__icontains=search.replace("\0", ""))
     return [protected_json(branch) for branch in page_of(request, rows, response, page, per_page)]
@@ -123,7 +123,7 @@ def _one(project: Project, name: str) -> ProtectedBranch:
 # A branch's name may hold slashes, which are decoded when it gets here.
 @router.get("/projects/{project_id}/protected_branches/{path:name}")
 def get_protected(request: HttpRequest, project_id: str, name: str) -> dict[str, Any]:
-    return protected_json(_one(find_project(request, project_id), name))
+    return protected_json(_one(find_project(request, project_id, Ability.READ_CODE), name))
 
 
 @router.patch("/projects/{project_id}/protected_branches/{path:name}")

@@ -44,7 +44,7 @@ def _one(project: Project, name: str) -> ProtectedTag:
 def list_protected_tags(
     request: HttpRequest, response: HttpResponse, project_id: str, page: int = 1, per_page: int = 20
 ) -> list[dict[str, Any]]:
-    rows = find_project(request, project_id).protected_tags.order_by("name")
+    rows = find_project(request, project_id, Ability.READ_CODE).protected_tags.order_by("name")
     return [protected_json(tag) for tag in page_of(request, rows, response, page, per_page)]
 
 
@@ -64,7 +64,7 @@ def protect_tag(request: HttpRequest, project_id: str, body: NewTagProtection) -
 
 @router.get("/projects/{project_id}/protected_tags/{path:name}")
 def get_protected_tag(request: HttpRequest, project_id: str, name: str) -> dict[str, Any]:
-    return protected_json(_one(find_project(request, project_id), name))
+    return protected_json(_one(find_project(request, project_id, Ability.READ_CODE), name))
 
 
 @router.delete("/projects/{project_id}/protected_tags/{path:name}", response={204: None})

@@ -117,9 +117,9 @@ def _archive(job_id: int, token: str) -> JobArtifact:
         if over:
             raise Refusal(403, "403 Forbidden - Job is not running")
         raise NotKnown(401, "401 Unauthorized")
-    artifact = (
-        JobArtifact.objects.select_related("job__project").filter(job=job_id, file_type="archive").first()
-    )
+    archives = JobArtifact.objects.select_related("job__project").filter(file_type="archive")
+    # By the job's own number: the database refuses to compare a reference with one that is too large for it.
+    artifact = archives.filter(job__in=Job.objects.filter(pk=job_id)).first()
     if artifact is None or not may_fetch(asking, artifact.job):
         raise Refusal(404, "404 Not Found")
     return artifact
