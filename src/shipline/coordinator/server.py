@@ -12,9 +12,11 @@ from typing import Any
 from urllib.parse import unquote
 
 import uvicorn
+import uvloop
 
 from shipline.config import Config, DataFolder
 from shipline.coordinator import setup
+from shipline.coordinator.folder import held
 from shipline.serving import Server, listen
 
 THREADS = 8
@@ -24,12 +26,15 @@ Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 
-def run(data: DataFolder, config: Config) -> None:
-    """Serve until SIGINT or SIGTERM. Raises HostError when an address is taken."""
+def run(data: DataFolder, config: Config, database_url: str | None = None) -> None:
+    """Serve until SIGINT or SIGTERM. Raises HostError when an address is taken or the database cannot be
+    reached, UsageError when the data folder is another coordinator's."""
     sockets = [listen(address, config.coordinator.port) for address in config.coordinator.bind]
-    setup.configure(data, config)
-    setup.prepare(data)
-    asyncio.run(_serve(data, config, sockets))
+    with held(data.coordinator, shared=database_url is not None):
+        setup.configure(data, config, database_url)
+        setup.prepare(data)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(data, config, sockets))
 
 
 async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket]) -> None:
@@ -46,6 +51,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     install(Services(data, config, events, repositories, pool))
     options = uvicorn.Config(
         limiting_bodies(keeping_slashes(ASGIHandler())),
+        http="h11",
         log_level="warning",
         access_log=False,
         lifespan="off",

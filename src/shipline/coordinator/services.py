@@ -6,19 +6,25 @@ It hangs on Django's app registry, which is where a request can reach it.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from django.apps import apps
+from django.db import OperationalError
 
 from shipline.config import Config, DataFolder
+from shipline.coordinator import database
 from shipline.coordinator.repositories import Repositories
 
 if TYPE_CHECKING:
     from shipline.coordinator.events import Events
 
+DEADLOCK_RETRIES = 3
+# When a thread of the pool has last used its connection.
+_thread = threading.local()
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -44,6 +50,20 @@ def services() -> Services:
 
 
 async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run a use case in a thread of the pool, each of which keeps its connection."""
+    """Run a use case in a thread of the pool, each of which keeps its connection.
+
+    It is done again when PostgreSQL has ended it because of a deadlock: nothing of it has happened.
+    """
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(services().pool, lambda: function(*args, **kwargs))
+    return await loop.run_in_executor(services().pool, lambda: _attempt(function, *args, **kwargs))
+
+
+def _attempt(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    for _ in range(DEADLOCK_RETRIES):
+        _thread.used = database.usable_connection(getattr(_thread, "used", 0.0))
+        try:
+            return function(*args, **kwargs)
+        except OperationalError as error:
+            if not database.is_deadlock(error):
+                raise
+    return function(*args, **kwargs)

@@ -30,11 +30,11 @@ def digest(token: str) -> str:
 
 
 def create_personal_access_token(
-    user: User, name: str, scopes: list[str], expires_at: datetime | None = None
+    user: User, name: str, scopes: list[str], expires_at: datetime | None = None, token: str = ""
 ) -> str:
     from shipline.coordinator.models import PersonalAccessToken
 
-    token = fresh(PERSONAL)
+    token = token or fresh(PERSONAL)
     PersonalAccessToken.objects.create(
         user=user, name=name, scopes=scopes, token_hash=digest(token), expires_at=expires_at
     )
