@@ -123,15 +123,46 @@ class LocalAws:
 
 
 @dataclass(frozen=True, slots=True)
+class Runners:
+    """`allow_registration_token` lets registration tokens make runners, as before GitLab 16.
+    `token_expiration_seconds` after which a runner's new token opens nothing; 0: never. `silence_seconds` after
+    which a runner that tells nothing of its job is taken for dead."""
+
+    allow_registration_token: bool = False
+    token_expiration_seconds: int = 0
+    silence_seconds: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """How many calls a minute; 0 is no limit. The first is per runner token, the next two per job token,
+    `failed_sign_ins` and `unauthenticated` (API calls that are refused with 401) per address."""
+
+    job_requests: int = 2000
+    job_traces: int = 200
+    job_calls: int = 200
+    failed_sign_ins: int = 10
+    unauthenticated: int = 300
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     coordinator: Coordinator = field(default_factory=Coordinator)
     registry: Registry = field(default_factory=Registry)
     aws: LocalAws = field(default_factory=LocalAws)
+    runners: Runners = field(default_factory=Runners)
+    rate_limits: RateLimits = field(default_factory=RateLimits)
     # What `[limits]` sets, by the names of `compiler/limits.py`, which knows them.
     limits: Mapping[str, Any] = field(default_factory=dict)
 
 
-_SECTIONS = {"coordinator": Coordinator, "registry": Registry, "aws": LocalAws}
+_SECTIONS = {
+    "coordinator": Coordinator,
+    "registry": Registry,
+    "aws": LocalAws,
+    "runners": Runners,
+    "rate_limits": RateLimits,
+}
 
 
 def load(data: DataFolder) -> Config:

@@ -14,7 +14,7 @@ from gitlab.exceptions import (
     GitlabGetError,
     GitlabJobRetryError,
 )
-from tests.coordinator.server import Coordinator, Job, Project, Runner, WorkTree, running
+from tests.coordinator.server import ZIP, Coordinator, Job, Project, Runner, WorkTree, running
 
 from shipline.version import __version__
 
@@ -159,17 +159,17 @@ def test_jobs_are_followed_to_their_end(project: Any, work_tree: WorkTree, made:
     assert (job.status, job.stage, job.ref) == ("running", "a", "main")
     assert job.pipeline["id"] == pipeline.id
     assert job.trace() == b"hello\n"
-    taken.upload(b"zip")
+    taken.upload(ZIP)
     taken.succeed()
     job.refresh()
     assert job.status == "success"
     assert job.attributes["artifacts"] == [
-        {"file_type": "archive", "size": 3, "filename": "artifacts.zip", "file_format": "zip"}
+        {"file_type": "archive", "size": len(ZIP), "filename": "artifacts.zip", "file_format": "zip"}
     ]
-    assert project.jobs.get(taken.id, lazy=True).artifacts() == b"zip"
+    assert project.jobs.get(taken.id, lazy=True).artifacts() == ZIP
     pieces: list[bytes] = []
     project.jobs.get(taken.id, lazy=True).artifacts(streamed=True, action=pieces.append)
-    assert b"".join(pieces) == b"zip"
+    assert b"".join(pieces) == ZIP
     pipeline.refresh()
     assert pipeline.status == "success"
     assert [one.id for one in project.jobs.list(scope=["success"])] == [taken.id]

@@ -4,6 +4,7 @@ by the real git, and a runner's calls one by one."""
 from __future__ import annotations
 
 import base64
+import io
 import os
 import signal
 import socket
@@ -11,9 +12,10 @@ import ssl
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,19 @@ ANSWER_SECONDS = 30.0
 Json = dict[str, Any]
 # GitLab's access levels.
 GUEST, REPORTER, DEVELOPER, MAINTAINER = 10, 20, 30, 40
+# What a runner of today can do, as far as a server asks for it.
+FEATURES = dict.fromkeys(
+    (
+        "artifacts_exclude",
+        "cancel_gracefully",
+        "fallback_cache_keys",
+        "multi_build_steps",
+        "refspecs",
+        "return_exit_code",
+        "upload_multiple_artifacts",
+    ),
+    True,
+)
 _numbers = count(1)
 # Nothing here speaks TLS, and reading the authorities for every client would take most of the tests' time.
 _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -40,6 +55,19 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def zipped(**files: str | bytes) -> bytes:
+    """A zip archive of these; `a__b` is the file b in the folder a."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name.replace("__", "/"), text)
+    return content.getvalue()
+
+
+# The least archive that a job may leave behind.
+ZIP = zipped(**{"a.txt": "a"})
 
 
 def until(found: Callable[[], Any], what: str, seconds: float = ANSWER_SECONDS) -> Any:
@@ -76,7 +104,7 @@ class Coordinator:
     def start(self) -> None:
         self.data.root.mkdir(parents=True, exist_ok=True)
         addresses = Addresses(port=self.port, external_url=self.url, container_url=self.url)
-        config.save(self.data, Config(addresses, self.settings.registry, self.settings.aws))
+        config.save(self.data, replace(self.settings, coordinator=addresses))
         words = [sys.executable, "-m", "shipline", "coordinator", "--data", str(self.data.root)]
         with (self.data.root / "coordinator.log").open("ab") as log:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -308,18 +336,19 @@ class Runner:
     coordinator: Coordinator
     id: int
     token: str
-    features: Json = field(default_factory=lambda: {"cancel_gracefully": True})
+    features: Json = field(default_factory=lambda: dict(FEATURES))
     last_update: str = ""
+    system_id: str = "s_0123456789ab"
 
     def verify(self, token: str | None = None) -> httpx.Response:
-        body = {"token": self.token if token is None else token, "system_id": "s_0123456789ab"}
+        body = {"token": self.token if token is None else token, "system_id": self.system_id}
         with self.coordinator.client() as client:
             return client.post("/api/v4/runners/verify", json=body)
 
     def request(self, last_update: str = "") -> httpx.Response:
         """One jobs/request; with the server's last word it is a long poll."""
         info = {"name": "gitlab-runner", "version": "17.0.0", "executor": "docker", "features": self.features}
-        body = {"token": self.token, "system_id": "s_0123456789ab", "last_update": last_update, "info": info}
+        body = {"token": self.token, "system_id": self.system_id, "last_update": last_update, "info": info}
         with self.coordinator.client() as client:
             answer = client.post("/api/v4/jobs/request", json=body)
         self.last_update = answer.headers.get("X-GitLab-Last-Update", "")
@@ -333,9 +362,11 @@ class Runner:
 
     def take_all(self) -> dict[str, Job]:
         found: dict[str, Job] = {}
-        while (answer := self.request()).status_code == 201:
-            job = Job(self.coordinator, answer.json())
-            found[job.name] = job
+        # 409: others were quicker with every one, there may be more.
+        while (answer := self.request()).status_code in (201, 409):
+            if answer.status_code == 201:
+                job = Job(self.coordinator, answer.json())
+                found[job.name] = job
         assert answer.status_code == 204
         return found
 

@@ -13,6 +13,7 @@ from tests.coordinator.server import (
     GUEST,
     MAINTAINER,
     REPORTER,
+    ZIP,
     Coordinator,
     Project,
     Runner,
@@ -235,7 +236,7 @@ def test_pages_of_a_project_are_its_readers_only(
 ) -> None:
     work_tree.ship(CI)
     job = runner.take()
-    job.upload(b"zip")
+    job.upload(ZIP)
     number = project.pipeline()["id"]
     pages = [
         f"/{project.path}",

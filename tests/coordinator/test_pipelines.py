@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.coordinator.server import DEVELOPER, REPORTER, Project, Runner, WorkTree, until
+from tests.coordinator.server import DEVELOPER, REPORTER, ZIP, Project, Runner, WorkTree, until
 
 STAGES = """\
 stages: [build, test, deploy]
@@ -153,7 +153,7 @@ def test_artifacts_come_from_needs_dependencies_or_all_earlier_stages(
         "needing:\n  stage: b\n  script: echo\n  needs: [one, {job: two, artifacts: false}]\n"
     )
     for job in runner.take_all().values():
-        assert job.upload(b"zip").status_code == 201
+        assert job.upload(ZIP).status_code == 201
         job.succeed()
     got = {
         name: [dependency["name"] for dependency in job.payload["dependencies"]]

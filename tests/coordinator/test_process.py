@@ -7,9 +7,8 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from tests.coordinator.server import Coordinator, Project, Runner, until
+from tests.coordinator.server import ZIP, Coordinator, Project, Runner, until
 
 CI = "stages: [a, b]\njob:\n  stage: a\n  script: echo\nnext:\n  stage: b\n  script: echo\n"
 
@@ -20,25 +19,22 @@ def shipped(coordinator: Coordinator, folder: Path) -> tuple[Project, Runner]:
     return project, project.runner()
 
 
-def waiting(runners: list[Runner], seen: dict[int, Any]) -> bool:
-    """True when every runner's next request has reached the server."""
-    return all(
-        runner.coordinator.root.get(f"runners/{runner.id}")["contacted_at"] != seen[runner.id]
-        for runner in runners
-    )
+def waiting(runners: list[Runner]) -> bool:
+    """True when every runner's next request, which comes from another machine, has reached the server."""
+    root = runners[0].coordinator.root
+    return all(len(root.get(f"runners/{runner.id}/managers")) == 2 for runner in runners)
 
 
 def test_sigterm_answers_long_polls_at_once_and_ends_the_process(own_coordinator: Coordinator) -> None:
     project = own_coordinator.project()
     runners = [project.runner() for _ in range(5)]
-    root = own_coordinator.root
     for runner in runners:
         assert runner.request().status_code == 204
-    seen = {runner.id: root.get(f"runners/{runner.id}")["contacted_at"] for runner in runners}
+        runner.system_id = "s_another"
     with ThreadPoolExecutor(len(runners)) as pool:
         # The answer comes within the client's patience, which is less than a long poll.
         polls = [pool.submit(runner.request, runner.last_update) for runner in runners]
-        until(lambda: waiting(runners, seen), "all runners wait")
+        until(lambda: waiting(runners), "all runners wait")
         assert own_coordinator.end(signal.SIGTERM) == 0
         assert [poll.result().status_code for poll in polls] == [204] * len(runners)
 
@@ -62,7 +58,7 @@ def test_what_was_answered_is_there_after_a_kill(own_coordinator: Coordinator, t
     project.set_variable("KEY", "value")
     job = runner.take()
     assert job.trace(b"hello ").status_code == 202
-    assert job.upload(b"zip").status_code == 201
+    assert job.upload(ZIP).status_code == 201
     own_coordinator.end(signal.SIGKILL)
     own_coordinator.start()
     assert project.statuses() == {"job": "running", "next": "created"}
@@ -70,7 +66,7 @@ def test_what_was_answered_is_there_after_a_kill(own_coordinator: Coordinator, t
     again = job.trace(b"hello ")
     assert (again.status_code, again.headers["Range"]) == (416, "0-6")
     assert job.trace(b"world", 6).status_code == 202
-    assert job.download(job.id).content == b"zip"
+    assert job.download(job.id).content == ZIP
     job.succeed()
     own_coordinator.end(signal.SIGKILL)
     own_coordinator.start()

@@ -23,10 +23,7 @@ _NEEDED: Mapping[str, Callable[[JobDefinition], object]] = {
     "dast_configuration": lambda job: job.dast_configuration,
 }
 _WELCOME: Mapping[str, Callable[[JobDefinition], object]] = {
-    "cache": lambda job: job.cache,
-    "coverage": lambda job: job.coverage,
     "environment": lambda job: job.environment,
-    "hooks": lambda job: job.pre_get_sources_script,
     "manual_confirmation": lambda job: job.manual_confirmation,
     "pages": lambda job: job.pages,
 }

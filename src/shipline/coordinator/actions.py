@@ -20,7 +20,7 @@ from shipline.model.status import FINISHED, JobStatus
 def cancel_pipeline(pipeline: Pipeline) -> None:
     """Stop what runs, and start nothing more."""
     with transaction.atomic():
-        jobs = Job.objects.select_related("runner").filter(pipeline=pipeline, retried=False)
+        jobs = Job.objects.select_related("runner_manager").filter(pipeline=pipeline, retried=False)
         for job in jobs.exclude(status__in=list(FINISHED)):
             _cancel(job)
         advance_pipeline(pipeline.pk)
@@ -36,8 +36,8 @@ def cancel_job(job: Job) -> None:
 def _cancel(job: Job) -> None:
     if job.status == JobStatus.CANCELING:
         return
-    info = job.runner.info if job.runner else {}
-    graceful = job.status == JobStatus.RUNNING and info.get("features", {}).get("cancel_gracefully")
+    features = job.runner_manager.features if job.runner_manager else {}
+    graceful = job.status == JobStatus.RUNNING and features.get("cancel_gracefully")
     change_status(job, JobStatus.CANCELING if graceful else JobStatus.CANCELED, "somebody cancelled it")
     tell(f"job:{job.pk}")
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import re
-import zlib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
 
+from shipline.coordinator import access, dotenv
+from shipline.coordinator.archive_check import BadArchive, check_archive
 from shipline.coordinator.jobs import is_live, over
 from shipline.coordinator.models import Job, JobArtifact
 from shipline.coordinator.progress import lock
@@ -19,31 +20,48 @@ from shipline.coordinator.refusal import Refusal
 from shipline.coordinator.services import services
 from shipline.model.duration import parse_duration
 from shipline.model.variable import Variable
+from shipline.protocols.artifact_types import ARTIFACT_TYPES, OWN_TYPES
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 ARTIFACT_LIMIT = 1024 * 1024 * 1024
-DOTENV_LIMIT = 5 * 1024
-DOTENV_VARIABLES = 150
 DEFAULT_EXPIRY = timedelta(days=30)
-_DOTENV = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII)
+# From which access level people may have an artifact, by its accessibility.
+_LEVELS = {"public": access.GUEST, "private": access.DEVELOPER, "maintainer": access.MAINTAINER}
 
 
-def store_artifact(
-    job: Job,
-    source: Path,
-    *,
-    file_type: str,
-    file_format: str,
-    filename: str,
-    size: int,
-    sha256: str,
-    expire_in: str,
-) -> JobArtifact:
-    """Take over a file that was received whole and is on disk. Raises Refusal 400 when the job has one of
-    that type."""
-    if file_type == "dotenv":
-        _check_dotenv(source, file_format)
+class Unreadable(Exception):
+    """What was stored and checked cannot be read any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that was received whole and is on disk at `source`."""
+
+    source: Path
+    file_type: str
+    file_format: str
+    filename: str
+    size: int
+    sha256: str
+    expire_in: str = ""
+
+
+def check_kind(file_type: str, file_format: str) -> None:
+    """Raises Refusal 400 unless this is something that jobs leave, in the format that GitLab takes it in."""
+    known = ARTIFACT_TYPES.get(file_type)
+    if known is None or file_type in OWN_TYPES:
+        raise Refusal(400, "400 Bad request - artifact_type does not have a valid value")
+    if file_format != known.format:
+        raise Refusal(400, f"400 Bad request - a {file_type} artifact's format is {known.format}")
+
+
+def store_artifact(job: Job, upload: Upload) -> JobArtifact:
+    """Take over a file. Raises Refusal 400 when the job has another of that type, or when it could do harm."""
+    _check_content(upload)
     folder = Path(str(job.project_id)) / str(job.pk)
-    relative = folder / f"{file_type}.{file_format}"
+    relative = folder / f"{upload.file_type}.{upload.file_format}"
     target = services().data.coordinator / "artifacts" / relative
     target.parent.mkdir(parents=True, exist_ok=True)
     with transaction.atomic():
@@ -51,22 +69,23 @@ def store_artifact(
         locked = lock(job)
         if not is_live(locked):
             raise over(locked)
-        existing = JobArtifact.objects.filter(job=job, file_type=file_type).first()
+        existing = JobArtifact.objects.filter(job=job, file_type=upload.file_type).first()
         if existing is not None:
-            if existing.sha256 == sha256:
+            if existing.sha256 == upload.sha256:
                 return existing
             raise Refusal(400, "400 Bad request - another artifact of the same type already exists")
-        source.replace(target)
+        upload.source.replace(target)
         _sync(target.parent)
         return JobArtifact.objects.create(
             job=job,
-            file_type=file_type,
-            file_format=file_format,
-            filename=filename,
+            file_type=upload.file_type,
+            file_format=upload.file_format,
+            filename=upload.filename,
             file=str(relative),
-            size=size,
-            sha256=sha256,
-            expire_at=_expiry(expire_in),
+            size=upload.size,
+            sha256=upload.sha256,
+            accessibility=accessibility_of(locked),
+            expire_at=expiry(upload.expire_in, timezone.now()),
         )
 
 
@@ -79,45 +98,63 @@ def _sync(folder: Path) -> None:
         os.close(opened)
 
 
-def _check_dotenv(path: Path, file_format: str) -> None:
+def _check_content(upload: Upload) -> None:
     """What is wrong with it is told to the job that made it, not to those that depend on it."""
-    if file_format != "gzip":
-        raise Refusal(400, "400 Bad request - a dotenv artifact's format is gzip")
     try:
-        text = _unpack_dotenv(path)
-    except (OSError, EOFError, zlib.error) as error:
-        raise Refusal(400, "400 Bad request - the dotenv artifact is no gzip stream") from error
-    if len(text) > DOTENV_LIMIT:
-        raise Refusal(400, f"400 Bad request - dotenv artifact is larger than {DOTENV_LIMIT} bytes")
-    if len(text.splitlines()) > DOTENV_VARIABLES:
-        raise Refusal(400, f"400 Bad request - dotenv artifact has more than {DOTENV_VARIABLES} variables")
+        if upload.file_type == "dotenv":
+            dotenv.parse(dotenv.read(upload.source))
+        elif upload.file_format == "zip":
+            with upload.source.open("rb") as file:
+                check_archive(file, upload.size)
+    except dotenv.BadDotenv as error:
+        raise Refusal(400, f"400 Bad request - {error}") from error
+    except BadArchive as error:
+        raise Refusal(400, f"400 Bad request - the {upload.file_type} is refused: {error}") from error
 
 
-def _expiry(expire_in: str) -> datetime | None:
+def accessibility_of(job: Job) -> str:
+    """By `artifacts:access`, or `artifacts:public` of old."""
+    wanted = job.definition.get("artifacts") or {}
+    named = {"all": "public", "developer": "private", "maintainer": "maintainer", "none": "none"}
+    if wanted.get("access"):
+        return named.get(wanted["access"], "private")
+    return "private" if wanted.get("public") is False else "public"
+
+
+def may_download(user: User | AnonymousUser | None, artifact: JobArtifact) -> bool:
+    """People, that is; jobs get what the jobs before them left, whoever may look at it."""
+    project = artifact.job.project
+    needed = _LEVELS.get(artifact.accessibility)
+    return needed is not None and access.may_read(user, project) and access.level(user, project) >= needed
+
+
+def stored_at(artifact: JobArtifact) -> Path:
+    return services().data.coordinator / "artifacts" / artifact.file
+
+
+def expiry(expire_in: str, now: datetime) -> datetime | None:
+    """None is never. What is no duration is the instance's default, as nothing is."""
     if expire_in == "never":
         return None
     try:
         seconds = parse_duration(expire_in) if expire_in else None
-        return timezone.now() + (timedelta(seconds=seconds) if seconds else DEFAULT_EXPIRY)
+        return now + (timedelta(seconds=seconds) if seconds else DEFAULT_EXPIRY)
     except OverflowError:
         # Later than any date is never.
         return None
 
 
-def read_dotenv(artifact: JobArtifact) -> list[Variable]:
-    """The variables of a dotenv report."""
-    text = _unpack_dotenv(services().data.coordinator / "artifacts" / artifact.file)
-    found = []
-    for line in text.decode(errors="replace").splitlines():
-        if match := _DOTENV.fullmatch(line.strip()):
-            value = match[2].strip()
-            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-                value = value[1:-1]
-            found.append(Variable(match[1], value, raw=True))
-    return found
+def read_dotenv(artifact: JobArtifact) -> tuple[Variable, ...]:
+    """The variables of a dotenv report. Raises OSError or Unreadable."""
+    try:
+        return dotenv.parse(dotenv.read(stored_at(artifact)))
+    except dotenv.BadDotenv as error:
+        raise Unreadable(f"dotenv report of job {artifact.job_id}: {error}") from error
 
 
-def _unpack_dotenv(path: Path) -> bytes:
-    """No more of it than tells that it is too large: a small stream may hold a great deal."""
-    with gzip.open(path) as file:
-        return file.read(DOTENV_LIMIT + 1)
+def remove_artifact(artifact: JobArtifact) -> None:
+    """The row first: a file without a row is litter, a row without its file would be a lie."""
+    path = stored_at(artifact)
+    with transaction.atomic():
+        artifact.delete()
+        transaction.on_commit(lambda: path.unlink(missing_ok=True))

@@ -60,6 +60,10 @@ class Events:
             for event in self._waiting.get(topic, ()):
                 event.set()
 
+    def is_watched(self, topic: str) -> bool:
+        """Somebody waits for it, in this process. On the loop's thread."""
+        return topic in self._waiting
+
     def stop(self) -> None:
         """Everybody who waits is woken, now and from now on."""
         self.stopping.set()

@@ -3,40 +3,55 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from shipline.compiler.predefined import slug
+from shipline.coordinator import payload_parts as parts
 from shipline.coordinator.abilities import without_effect
-from shipline.model.definition import Artifacts, Image, JobDefinition, Service
+from shipline.model.definition import JobDefinition, When
 from shipline.model.variable import SettingsVariable, Variable, last_wins
 from shipline.protocols import runner_api as api
 
 JOB_USER = "gitlab-ci-token"
-DEFAULT_DEPTH = 20
-# Reports that are sent packed, one stream for all their files; the others are sent as they are.
-GZIP_REPORTS = frozenset({"junit", "dotenv", "metrics", "cyclonedx", "annotations"})
-REPORT_NAMES = {"junit": "junit.xml", "dotenv": ".env", "metrics": "metrics.txt"}
+MERGE_REQUEST = "merge_request_event"
+# Whatever begins so is a token of GitLab's, and stays out of logs even where nobody has said that it is a secret.
+TOKEN_PREFIXES = (
+    "glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-",
+    "glwt-", "glsoat-", "glffct-",
+)  # fmt: skip
+# Instance runners serve first who has few jobs; beyond this many nobody counts.
+RUNNING_JOBS_SHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """Everything about one job at the moment it is handed out."""
+    """Everything about one job at the moment it is handed out. `depth` of the clone, `timeout` and
+    `queued_seconds` in seconds. `cache_files`: index of a cache -> what its key's files come to.
+    `running_on_instance_runners` None: the runner is not one of these."""
 
     id: int
     token: str
     definition: JobDefinition
     pipeline_id: int
     pipeline_iid: int
+    pipeline_name: str
+    pipeline_created_at: str
     project_id: int
     project_path: str
     ref: str
     ref_type: str
     sha: str
     before_sha: str
+    source: str
     protected: bool
     timeout: int
+    depth: int
+    separated_caches: bool
     server_url: str
     registries: tuple[str, ...]
     predefined: tuple[Variable, ...]
@@ -48,6 +63,12 @@ class JobFacts:
     runner_id: int
     runner_description: str
     runner_tags: tuple[str, ...]
+    instance_id: str
+    queued_seconds: int = 0
+    queue_size: int = 0
+    queue_depth: int = 0
+    running_on_instance_runners: int | None = None
+    cache_files: Mapping[int, str] = field(default_factory=dict)
     dependencies: tuple[api.JobDependency, ...] = ()
     dotenv: tuple[Variable, ...] = ()
 
@@ -72,27 +93,23 @@ def notices(facts: JobFacts) -> list[str]:
 
 def payload(facts: JobFacts) -> api.JobPayload:
     job = facts.definition
+    own = variables(facts)
     return api.JobPayload(
         id=facts.id,
         token=facts.token,
         allow_git_fetch=True,
-        job_info=api.JobInfo(
-            id=facts.id,
-            name=job.name,
-            stage=job.stage,
-            pipeline_id=facts.pipeline_id,
-            project_id=facts.project_id,
-            project_name=facts.project_path.rpartition("/")[2],
-            project_full_path=facts.project_path,
-            user_id=facts.user_id,
-        ),
-        git_info=_git(facts),
+        job_info=_job_info(facts),
+        git_info=_git(facts, own),
         runner_info=api.RunnerInfo(timeout=facts.timeout),
-        variables=[_variable(variable) for variable in variables(facts)],
-        steps=_steps(job, facts.timeout),
-        image=_image(job.image) if job.image else None,
-        services=[_service(service) for service in job.services],
-        artifacts=_artifacts(job.artifacts) if job.artifacts else [],
+        inputs=parts.inputs(job),
+        variables=[parts.variable(one) for one in own],
+        steps=parts.steps(job, facts.timeout),
+        image=parts.image(job.image) if job.image else None,
+        services=[parts.service(service) for service in job.services],
+        artifacts=parts.artifacts(job.artifacts) if job.artifacts else [],
+        cache=parts.caches(
+            job.cache, facts.cache_files, separated=facts.separated_caches, protected=facts.protected
+        ),
         credentials=[
             api.JobCredentials(type="registry", url=registry, username=JOB_USER, password=facts.token)
             for registry in facts.registries
@@ -100,14 +117,39 @@ def payload(facts: JobFacts) -> api.JobPayload:
         dependencies=list(facts.dependencies),
         features=api.JobFeatures(
             trace_sections=True,
-            token_mask_prefixes=["glpat-", "glrt-", "glcbt-"],
-            failure_reasons=[
-                "unknown_failure", "script_failure", "runner_system_failure", "job_execution_timeout",
-                "image_pull_failure", "runner_configuration_error", "runner_external_dependency_failure",
-                "runner_interrupted", "job_canceled",
-            ],
+            token_mask_prefixes=list(TOKEN_PREFIXES),
+            failure_reasons=list(api.FAILURE_REASONS),
         ),
-    )  # fmt: skip
+        hooks=parts.hooks(job),
+    )
+
+
+def _job_info(facts: JobFacts) -> api.JobInfo:
+    running = facts.running_on_instance_runners
+    instance = str(uuid.uuid5(uuid.NAMESPACE_URL, f"shipline:{facts.instance_id}"))
+    return api.JobInfo(
+        id=facts.id,
+        name=facts.definition.name,
+        stage=facts.definition.stage,
+        pipeline_id=facts.pipeline_id,
+        project_id=facts.project_id,
+        project_name=facts.project_path.rpartition("/")[2],
+        project_full_path=facts.project_path,
+        organization_id=1,
+        instance_id=facts.instance_id,
+        instance_uuid=instance,
+        user_id=facts.user_id,
+        time_in_queue_seconds=facts.queued_seconds,
+        project_jobs_running_on_instance_runners_count=_bucket(running),
+        queue_size=facts.queue_size,
+        queue_depth=facts.queue_depth,
+    )
+
+
+def _bucket(running: int | None) -> str:
+    if running is None:
+        return "+Inf"
+    return str(running) if running < RUNNING_JOBS_SHOWN else f"{RUNNING_JOBS_SHOWN}+"
 
 
 def variables(facts: JobFacts) -> tuple[Variable, ...]:
@@ -127,15 +169,19 @@ def _job_variables(facts: JobFacts) -> tuple[Variable, ...]:
     project = f"{server}/{facts.project_path}"
     plain = {
         "CI_JOB_ID": str(facts.id),
+        "CI_BUILD_ID": str(facts.id),
         "CI_JOB_NAME": job.name,
+        "CI_JOB_NAME_SLUG": slug(job.name),
         "CI_JOB_GROUP_NAME": job.group or job.name,
         "CI_JOB_STAGE": job.stage,
         "CI_JOB_URL": f"{project}/-/jobs/{facts.id}",
         "CI_JOB_STARTED_AT": facts.started_at,
+        "CI_JOB_STARTED_AT_SLUG": slug(facts.started_at),
         "CI_JOB_TIMEOUT": str(facts.timeout),
         "CI_NODE_TOTAL": str(job.node_total or 1),
         "CI_PIPELINE_ID": str(facts.pipeline_id),
         "CI_PIPELINE_IID": str(facts.pipeline_iid),
+        "CI_PIPELINE_CREATED_AT": facts.pipeline_created_at,
         "CI_PIPELINE_URL": f"{project}/-/pipelines/{facts.pipeline_id}",
         "CI_RUNNER_ID": str(facts.runner_id),
         "CI_RUNNER_DESCRIPTION": facts.runner_description,
@@ -146,6 +192,10 @@ def _job_variables(facts: JobFacts) -> tuple[Variable, ...]:
     }
     if job.node_index is not None:
         plain["CI_NODE_INDEX"] = str(job.node_index)
+    if job.when is When.MANUAL:
+        plain["CI_JOB_MANUAL"] = "true"
+    if facts.pipeline_name:
+        plain["CI_PIPELINE_NAME"] = facts.pipeline_name
     if facts.registries:
         plain["CI_REGISTRY_USER"] = JOB_USER
     made = [Variable(key, value, raw=True) for key, value in plain.items()]
@@ -161,91 +211,42 @@ def repository_url(facts: JobFacts) -> str:
     return f"{parts.scheme}://{JOB_USER}:{facts.token}@{parts.netloc}/{facts.project_path}.git"
 
 
-def _git(facts: JobFacts) -> api.GitInfo:
-    kind = "tags" if facts.ref_type == "tag" else "heads"
-    target = f"refs/tags/{facts.ref}" if facts.ref_type == "tag" else f"refs/remotes/origin/{facts.ref}"
-    pipeline = f"refs/pipelines/{facts.pipeline_id}"
+def _git(facts: JobFacts, own: Iterable[Variable]) -> api.GitInfo:
+    depth = _depth(facts, own)
     return api.GitInfo(
         repo_url=repository_url(facts),
         ref=facts.ref,
         sha=facts.sha,
         before_sha=facts.before_sha,
         ref_type=facts.ref_type,
-        refspecs=[f"+{pipeline}:{pipeline}", f"+refs/{kind}/{facts.ref}:{target}"],
-        depth=DEFAULT_DEPTH,
+        refspecs=_refspecs(facts, depth),
+        depth=depth,
         protected=facts.protected,
     )
 
 
-def _variable(variable: Variable) -> api.JobVariable:
-    return api.JobVariable(
-        key=variable.key,
-        value=variable.value,
-        public=variable.public,
-        masked=variable.masked,
-        file=variable.file,
-        raw=variable.raw,
-    )
+def _depth(facts: JobFacts, own: Iterable[Variable]) -> int:
+    """GIT_DEPTH of the job, else the project's setting. As Ruby reads numbers: digits at the beginning count,
+    without any it is 0."""
+    written = next((one.value for one in own if one.key == "GIT_DEPTH"), None)
+    if written is None:
+        return facts.depth
+    digits = re.match(r"\s*(\d{1,9})", written, re.ASCII)
+    return int(digits[1]) if digits else 0
 
 
-def _steps(job: JobDefinition, timeout: int) -> list[api.JobStep]:
-    steps = [api.JobStep(name="script", script=[*job.before_script, *job.script], timeout=timeout)]
-    if job.after_script:
-        steps.append(
-            api.JobStep(
-                name="after_script",
-                script=list(job.after_script),
-                timeout=timeout,
-                when="always",
-                allow_failure=True,
-            )
-        )
-    return steps
-
-
-def _image(image: Image) -> api.JobImage:
-    return api.JobImage(
-        name=image.name, entrypoint=_list(image.entrypoint), pull_policy=list(image.pull_policy)
-    )
-
-
-def _service(service: Service) -> api.JobImage:
-    return api.JobImage(
-        name=service.name,
-        alias=service.alias,
-        entrypoint=_list(service.entrypoint),
-        command=_list(service.command),
-        variables=[_variable(variable) for variable in service.variables],
-        pull_policy=list(service.pull_policy),
-    )
-
-
-def _list(words: Sequence[str] | None) -> list[str] | None:
-    return None if words is None else list(words)
-
-
-def _artifacts(artifacts: Artifacts) -> list[api.JobArtifact]:
-    found = []
-    if artifacts.paths or artifacts.untracked:
-        found.append(
-            api.JobArtifact(
-                name=artifacts.name or "",
-                untracked=artifacts.untracked,
-                paths=list(artifacts.paths),
-                exclude=list(artifacts.exclude),
-                when=artifacts.when,
-                expire_in=artifacts.expire_in or "",
-            )
-        )
-    found += [
-        api.JobArtifact(
-            name=REPORT_NAMES.get(kind, f"gl-{kind.replace('_', '-')}-report.json"),
-            paths=list(paths),
-            when="always",
-            artifact_type=kind,
-            artifact_format="gzip" if kind in GZIP_REPORTS else "raw",
-            expire_in=artifacts.expire_in or "",
-        )
-        for kind, paths in artifacts.reports
-    ]
-    return found
+def _refspecs(facts: JobFacts, depth: int) -> list[str]:
+    """First the pipeline's own ref, which keeps its commit whatever becomes of the branch. A merge request has
+    no branch of its own to fetch. Depth 0: all branches and tags, so that history can be looked at."""
+    pipeline = f"refs/pipelines/{facts.pipeline_id}"
+    specs = [f"+{pipeline}:{pipeline}"]
+    if facts.source == MERGE_REQUEST:
+        path = next((one.value for one in facts.predefined if one.key == "CI_MERGE_REQUEST_REF_PATH"), "")
+        specs += [f"+{path}:{path}"] if path else []
+    name = facts.ref if depth else "*"
+    branch, tag = f"+refs/heads/{name}:refs/remotes/origin/{name}", f"+refs/tags/{name}:refs/tags/{name}"
+    if not depth:
+        return [*specs, branch, tag]
+    if facts.ref_type == "tag":
+        return [*specs, tag]
+    return specs if facts.source == MERGE_REQUEST else [*specs, branch]

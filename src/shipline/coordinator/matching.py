@@ -1,35 +1,84 @@
-"""Which runner may take which job, and why one waits."""
+"""Which runner may take which job, in which order, and why one waits. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
-from shipline.coordinator.models import Job, Runner
-from shipline.coordinator.progress import definition_of
-
-
-def matches(runner: Runner, job_tags: Iterable[str], project_id: int, protected: bool) -> bool:
-    """May this runner take such a job?"""
-    tags = set(job_tags)
-    if runner.paused or (runner.project_id is not None and runner.project_id != project_id):
-        return False
-    if runner.protected_only and not protected:
-        return False
-    return tags <= set(runner.tags) and (bool(tags) or runner.run_untagged)
+INSTANCE, PROJECT = "instance_type", "project_type"
 
 
-def why_waiting(job: Job, runners: Iterable[Runner]) -> str:
+@dataclass(frozen=True, slots=True)
+class RunnerFacts:
+    """What decides which jobs a runner gets. `projects` counts for project runners only."""
+
+    runner_type: str = INSTANCE
+    projects: frozenset[int] = frozenset()
+    tags: frozenset[str] = frozenset()
+    run_untagged: bool = True
+    protected_only: bool = False
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A pending job. `protected`: its ref is."""
+
+    id: int
+    project_id: int
+    tags: tuple[str, ...] = ()
+    protected: bool = False
+    ref: str = ""
+
+
+class Objection(StrEnum):
+    """Why a runner does not take a job; the one further down is the nearer miss."""
+
+    OTHER_PROJECT = "it serves other projects"
+    PAUSED = "it is paused"
+    NOT_PROTECTED = "it takes only jobs of protected branches"
+    UNTAGGED = "it takes only jobs with tags"
+    TAGS = "it lacks a tag"
+
+
+def objection(runner: RunnerFacts, job: Waiting) -> Objection | None:
+    """None when this runner may take this job. Everything that hands out jobs, or tells why one waits, asks
+    here. A longer timeout than the runner's maximum is no objection: the runner's bounds it."""
+    if runner.runner_type != INSTANCE and job.project_id not in runner.projects:
+        return Objection.OTHER_PROJECT
+    if runner.paused:
+        return Objection.PAUSED
+    if runner.protected_only and not job.protected:
+        return Objection.NOT_PROTECTED
+    if not job.tags and not runner.run_untagged:
+        return Objection.UNTAGGED
+    return None if runner.tags.issuperset(job.tags) else Objection.TAGS
+
+
+def queue_for(
+    runner: RunnerFacts, pending: Iterable[Waiting], running: Mapping[int, int]
+) -> Sequence[Waiting]:
+    """The jobs that this runner may take, first to last. `running` counts each project's jobs that run on
+    instance runners: those runners serve the project with the fewest first, so that one which starts a hundred
+    jobs does not hold up all others. A project's own runners take its jobs in order."""
+    matching = [job for job in pending if objection(runner, job) is None]
+    if runner.runner_type != INSTANCE:
+        return sorted(matching, key=lambda job: job.id)
+    return sorted(matching, key=lambda job: (running.get(job.project_id, 0), job.id))
+
+
+def why_waiting(job: Waiting, runners: Iterable[RunnerFacts]) -> str:
     """Why a pending job is not running yet, told by the very rule that hands it out."""
-    tags, protected = definition_of(job).tags, job.pipeline.protected
-    serving = [runner for runner in runners if runner.project_id in (None, job.project_id)]
-    if not serving:
+    objections = [objection(runner, job) for runner in runners]
+    found = {each for each in objections if each is not Objection.OTHER_PROJECT}
+    if not found:
         return "no runner serves this project"
-    if all(runner.paused for runner in serving):
-        return "every runner of this project is paused"
-    if any(matches(runner, tags, job.project_id, protected) for runner in serving):
+    if None in found:
         return "waiting for a free runner"
-    if all(runner.protected_only or runner.paused for runner in serving) and not protected:
-        return f"its runners take only jobs of protected branches, and {job.pipeline.ref} is not one"
-    return (
-        f"no runner has all of its tags: {', '.join(tags)}" if tags else "no runner takes jobs without tags"
-    )
+    if found == {Objection.PAUSED}:
+        return "every runner of this project is paused"
+    if found <= {Objection.PAUSED, Objection.NOT_PROTECTED}:
+        return f"its runners take only jobs of protected branches, and {job.ref} is not one"
+    tags = ", ".join(job.tags)
+    return f"no runner has all of its tags: {tags}" if tags else "no runner takes jobs without tags"

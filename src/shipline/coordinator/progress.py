@@ -69,7 +69,9 @@ def tell(*topics: str) -> None:
 def lock(job: Job) -> Job:
     """The job as it is now; nobody else changes it until the transaction ends. Whoever changes a status looks
     at the job through this first: what a request has read before may be over."""
-    rows = Job.objects.select_for_update(of=("self",)).select_related("project", "pipeline", "runner")
+    rows = Job.objects.select_for_update(of=("self",)).select_related(
+        "project", "pipeline", "runner", "runner_manager"
+    )
     return rows.get(pk=job.pk)
 
 

@@ -4,37 +4,34 @@ from __future__ import annotations
 
 import logging
 import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
-from shipline.coordinator import tokens
-from shipline.coordinator.artifacts import read_dotenv
+from shipline.coordinator import matching, tokens
+from shipline.coordinator.artifacts import Unreadable
+from shipline.coordinator.features import unsupported
+from shipline.coordinator.handing_out import facts_of_job
 from shipline.coordinator.job_payload import JobFacts, notices, payload
 from shipline.coordinator.jobs import give_up
-from shipline.coordinator.matching import matches
-from shipline.coordinator.models import Job, JobArtifact, Runner
-from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, predefined_of, tell
-from shipline.coordinator.projects import settings_variables
-from shipline.coordinator.services import services
+from shipline.coordinator.matching import Waiting
+from shipline.coordinator.models import Job, Runner, RunnerManager
+from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, tell
+from shipline.coordinator.runners import Caller, facts_of
 from shipline.model.definition import JobDefinition
 from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api
 
 
-def take_job(runner_id: int) -> api.JobPayload | None:
-    """Give the oldest pending job that the runner may take, to it alone."""
-    while True:
-        try:
-            with transaction.atomic():
-                facts = _take(runner_id)
-            return payload(facts) if facts else None
-        except Unready as error:
-            # It must not stand at the head of the queue for ever, with all others behind it.
-            logging.getLogger(__name__).error(
-                "job %s cannot be handed out: %s", error.job.pk, error.__cause__
-            )
-            give_up(error.job, "scheduler_failure", "what it needs of earlier jobs cannot be read")
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What a runner gets. `conflict`: there were jobs for it, and others were quicker with every one."""
+
+    payload: api.JobPayload | None = None
+    conflict: bool = False
 
 
 class Unready(Exception):
@@ -45,19 +42,80 @@ class Unready(Exception):
         self.job = job
 
 
-def _take(runner_id: int) -> JobFacts | None:
-    runner = Runner.objects.get(pk=runner_id)
-    job = _first_for(runner)
-    if job is None:
+def take_job(caller: Caller) -> Handed:
+    """Give the first pending job that the runner may take, to this manager of it alone."""
+    # As it is now: while it waited somebody may have paused it, or given it tags.
+    runner = Runner.objects.filter(pk=caller.runner.pk).first()
+    if runner is None:
+        return Handed()
+    waiting = _waiting_for(runner)
+    lost = 0
+    for depth, found in enumerate(waiting):
+        try:
+            with transaction.atomic():
+                job = _lock_pending(found.id)
+                if job is None:
+                    lost += 1
+                    continue
+                facts = _hand_out(job, runner, caller.manager, waiting, depth)
+        except Unready as error:
+            # It must not stand at the head of the queue for ever, with all others behind it.
+            logging.getLogger(__name__).error(
+                "job %s cannot be handed out: %s", error.job.pk, error.__cause__
+            )
+            give_up(error.job, "scheduler_failure", "what it needs of earlier jobs cannot be read")
+            continue
+        if facts is not None:
+            return Handed(payload(facts))
+    return Handed(conflict=bool(lost) and lost == len(waiting))
+
+
+def _waiting_for(runner: Runner) -> Sequence[Waiting]:
+    """However many jobs wait before them for another runner. Read without a lock: who asks in vain holds up
+    nobody."""
+    rows = Job.objects.filter(status=JobStatus.PENDING, runner_manager=None)
+    if runner.runner_type != matching.INSTANCE:
+        rows = rows.filter(project__in=runner.projects.all())
+    names = ("pk", "project_id", "definition__tags", "pipeline__protected", "pipeline__ref")
+    pending = (
+        Waiting(pk, project_id, tuple(tags or ()), protected, ref)
+        for pk, project_id, tags, protected, ref in rows.order_by("id").values_list(*names).iterator()
+    )
+    return matching.queue_for(facts_of(runner), pending, running_on_instance_runners())
+
+
+def running_on_instance_runners() -> dict[int, int]:
+    """Project -> how many of its jobs instance runners run."""
+    rows = Job.objects.filter(status=JobStatus.RUNNING, runner__runner_type=matching.INSTANCE)
+    return dict(rows.order_by().values_list("project_id").annotate(Count("pk")))
+
+
+def _lock_pending(job_id: int) -> Job | None:
+    related = Job.objects.select_related("pipeline", "project", "pipeline__user")
+    rows = related.select_for_update(of=("self",))
+    return rows.filter(pk=job_id, status=JobStatus.PENDING, runner_manager=None).first()
+
+
+def _hand_out(
+    job: Job, runner: Runner, manager: RunnerManager, waiting: Sequence[Waiting], depth: int
+) -> JobFacts | None:
+    """None when this runner cannot do what the job needs: then the job has failed, as with GitLab."""
+    definition = definition_of(job)
+    if _fails_for_lack_of_features(job, definition, manager):
         return None
     token = tokens.fresh(tokens.JOB)
-    limit = min(job.timeout, runner.maximum_timeout) if runner.maximum_timeout else job.timeout
-    change_status(
-        job, JobStatus.RUNNING, f"runner {runner.pk} has it", runner=runner, token_hash=tokens.digest(token)
-    )
+    given = {"runner": runner, "runner_manager": manager, "token_hash": tokens.digest(token)}
+    if manager.features.get("two_phase_job_commit") is True:
+        # It stays pending until the manager says that it runs it: see jobs.py.
+        for name, value in given.items():
+            setattr(job, name, value)
+        job.reason, job.contacted_at = f"runner {runner.pk} makes itself ready for it", timezone.now()
+        job.save(update_fields=[*given, "reason", "contacted_at"])
+    else:
+        change_status(job, JobStatus.RUNNING, f"runner {runner.pk} has it", **given)
     try:
-        facts = _facts(job, definition_of(job), runner, token, limit)
-    except (OSError, EOFError, zlib.error) as error:
+        facts = facts_of_job(job, definition, runner, token, queue_size=len(waiting), queue_depth=depth)
+    except (OSError, EOFError, zlib.error, Unreadable) as error:
         raise Unready(job) from error
     job.notices = notices(facts)
     job.save(update_fields=["notices"])
@@ -67,77 +125,14 @@ def _take(runner_id: int) -> JobFacts | None:
     return facts
 
 
-def _first_for(runner: Runner) -> Job | None:
-    """However many jobs wait before it for another runner."""
-    rows = Job.objects.filter(status=JobStatus.PENDING).order_by("id")
-    names = ("pk", "definition__tags", "project_id", "pipeline__protected")
-    for pk, tags, project_id, protected in rows.values_list(*names).iterator(chunk_size=500):
-        if matches(runner, tags, project_id, protected):
-            related = Job.objects.select_related("pipeline", "project", "pipeline__user")
-            return related.select_for_update(of=("self",)).filter(pk=pk, status=JobStatus.PENDING).first()
-    return None
-
-
-def _facts(job: Job, definition: JobDefinition, runner: Runner, token: str, timeout: int) -> JobFacts:
-    config = services().config
-    pipeline, project = job.pipeline, job.project
-    sources = _sources(job, definition)
-    return JobFacts(
-        id=job.pk,
-        token=token,
-        definition=definition,
-        pipeline_id=pipeline.pk,
-        pipeline_iid=pipeline.iid,
-        project_id=project.pk,
-        project_path=project.path_with_namespace,
-        ref=pipeline.ref,
-        ref_type=pipeline.ref_type,
-        sha=pipeline.sha,
-        before_sha=pipeline.before_sha,
-        protected=pipeline.protected,
-        timeout=timeout,
-        server_url=config.coordinator.external_url,
-        registries=tuple(config.registry.for_engine()),
-        predefined=predefined_of(pipeline),
-        settings=tuple(settings_variables(project)),
-        started_at=(job.started_at or timezone.now()).isoformat(timespec="seconds"),
-        user_id=pipeline.user.pk if pipeline.user else None,
-        user_login=pipeline.user.username if pipeline.user else "",
-        user_name=(pipeline.user.first_name or pipeline.user.username) if pipeline.user else "",
-        runner_id=runner.pk,
-        runner_description=runner.description,
-        runner_tags=tuple(runner.tags),
-        dependencies=tuple(
-            api.JobDependency(
-                id=artifact.job_id,
-                name=artifact.job.name,
-                token=token,
-                artifacts_file=api.ArtifactsFile(filename=artifact.filename, size=artifact.size),
-            )
-            for artifact in sources
-            if artifact.file_type == "archive"
-        ),
-        dotenv=tuple(
-            variable
-            for artifact in sources
-            if artifact.file_type == "dotenv"
-            for variable in read_dotenv(artifact)
-        ),
-    )
-
-
-def _sources(job: Job, definition: JobDefinition) -> list[JobArtifact]:
-    """Artifacts that this job gets: of its needs, of its dependencies, or of all earlier stages."""
-    found = (
-        JobArtifact.objects.select_related("job")
-        .filter(job__pipeline=job.pipeline_id, job__retried=False)
-        .exclude(job=job.pk)
-        .order_by("job_id")
-    )
-    if definition.dependencies is not None:
-        found = found.filter(job__name__in=definition.dependencies)
-    elif definition.needs is not None:
-        found = found.filter(job__name__in=[need.job for need in definition.needs if need.artifacts])
-    else:
-        found = found.filter(job__stage_index__lt=job.stage_index)
-    return list(found)
+def _fails_for_lack_of_features(job: Job, definition: JobDefinition, manager: RunnerManager) -> bool:
+    merge_request = job.pipeline.source == "merge_request_event"
+    lacking = unsupported(definition, merge_request, manager.features)
+    if not lacking:
+        return False
+    reason = f"the runner that took it lacks {', '.join(lacking)}: update it, or keep the job from it by tags"
+    job.notices = [f"This job cannot run: {reason}."]
+    change_status(job, JobStatus.FAILED, reason, failure_reason="runner_unsupported")
+    advance_pipeline(job.pipeline_id)
+    tell(f"job:{job.pk}")
+    return True

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: whoever passes an exception on gives it another traceback.
+@dataclass(eq=False)
 class Refusal(Exception):
     """An HTTP status with GitLab's message."""
 

@@ -57,6 +57,25 @@ class Repositories:
         listed = self._run(self.path(project_id), ["ls-tree", "-r", "-z", "--name-only", sha])
         return frozenset(part.decode(errors="replace") for part in listed.stdout.split(b"\0") if part)
 
+    def blob_ids(self, project_id: int, sha: str, paths: Sequence[str]) -> dict[str, str]:
+        """Path -> the object id of its content, for those that are files at the commit."""
+        wanted = [path.removeprefix("./") for path in paths]
+        if not wanted:
+            return {}
+        words = ["--literal-pathspecs", "ls-tree", "-r", "-z", sha, "--", *wanted]
+        listed = self._run(self.path(project_id), words, check=False)
+        found = {}
+        for line in listed.stdout.decode(errors="replace").split("\0")[:-1]:
+            kind, _, path = line.partition("\t")
+            found[path] = kind.split(" ")[2]
+        return {path: found[path] for path in wanted if path in found}
+
+    def last_commit_of(self, project_id: int, sha: str, path: str) -> str | None:
+        """The newest commit, up to `sha`, that changed the file."""
+        words = ["--literal-pathspecs", "log", "-1", "--format=%H", sha, "--", path]
+        found = self._run(self.path(project_id), words, check=False)
+        return found.stdout.decode().strip() or None
+
     def resolve(self, project_id: int, ref: str) -> str | None:
         """The commit that a branch, tag, SHA or `HEAD` stands for, if there is one."""
         words = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]

@@ -42,6 +42,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
 
     from shipline.coordinator.events import Events
     from shipline.coordinator.http.bodies import limiting_bodies
+    from shipline.coordinator.http.request_ids import with_request_ids
     from shipline.coordinator.repositories import Repositories
     from shipline.coordinator.services import Services, install
 
@@ -50,7 +51,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
     install(Services(data, config, events, repositories, pool))
     options = uvicorn.Config(
-        limiting_bodies(keeping_slashes(ASGIHandler())),
+        with_request_ids(limiting_bodies(keeping_slashes(ASGIHandler()))),
         http="h11",
         log_level="warning",
         access_log=False,
@@ -75,12 +76,13 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
 
 
 async def _sweep(events: Any) -> None:
-    from shipline.coordinator import sweeps
     from shipline.coordinator.services import in_database
+    from shipline.coordinator.sweeps import Sweeper
 
+    sweeper = Sweeper()
     while not await events.wait((), SWEEP_SECONDS):
         try:
-            await in_database(sweeps.sweep)
+            await in_database(sweeper.sweep)
         except Exception:
             logging.getLogger(__name__).exception("the sweep failed; it goes on")
 

@@ -17,6 +17,7 @@ from django.db import OperationalError
 
 from shipline.config import Config, DataFolder
 from shipline.coordinator import database
+from shipline.coordinator.rate_limits import RateLimits
 from shipline.coordinator.repositories import Repositories
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Services:
     pool: ThreadPoolExecutor
     # The pushes under way: the token of their hooks -> project and user.
     pushes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    rate_limits: RateLimits = field(default_factory=RateLimits)
 
 
 def install(services: Services) -> None:

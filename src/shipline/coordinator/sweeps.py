@@ -1,37 +1,116 @@
-"""What is done at intervals: dead runners, delays that are over, old artifacts."""
+"""What is done at intervals: dead runners, delays that are over, old artifacts. Looks, asks sweep_plan.py, acts."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
+from django.db.models import Max
 from django.utils import timezone
 
-from shipline.coordinator.jobs import give_up
-from shipline.coordinator.models import Job, JobArtifact
+from shipline.coordinator import matching, sweep_plan
+from shipline.coordinator.artifacts import remove_artifact
+from shipline.coordinator.jobs import give_back, give_up
+from shipline.coordinator.models import Job, JobArtifact, Pipeline
 from shipline.coordinator.progress import advance_pipeline
+from shipline.coordinator.runners import all_facts, waiting
 from shipline.coordinator.services import services
+from shipline.coordinator.sweep_plan import GiveBack, Seen
 from shipline.model.status import JobStatus
 
-# A runner tells something at least every 30 s; after this long it is taken for dead.
-SILENCE_LIMIT = timedelta(minutes=10)
+# So many artifacts are deleted in one go: others want the database too.
+DELETED_AT_ONCE = 100
+DELETING_SECONDS = 10.0
+_LOOKED_AT = (JobStatus.PENDING, JobStatus.RUNNING, JobStatus.CANCELING)
 
 
-def sweep() -> float | None:
-    """Fail jobs whose runner is silent or that run too long, start delayed ones that are due, delete
-    artifacts that have expired. Called at intervals."""
-    now = timezone.now()
-    for job in Job.objects.filter(status__in=(JobStatus.RUNNING, JobStatus.CANCELING)):
-        if job.contacted_at and now - job.contacted_at > SILENCE_LIMIT:
-            give_up(job, "stuck_or_timeout_failure", "its runner fell silent")
-        elif job.started_at and now - job.started_at > timedelta(seconds=job.timeout) + SILENCE_LIMIT:
-            give_up(job, "job_execution_timeout", "it ran too long")
-    for pipeline in set(
-        Job.objects.filter(status=JobStatus.SCHEDULED, scheduled_at__lte=now).values_list(
-            "pipeline", flat=True
+class Sweeper:
+    """Remembers from sweep to sweep what it has seen; one per process."""
+
+    def __init__(self) -> None:
+        self._memory = sweep_plan.EMPTY
+        self._deleted_at = float("-inf")
+
+    def sweep(self) -> None:
+        """Fail jobs whose runner is silent, that run too long or that nobody takes; give back those that were
+        not begun; start delayed ones that are due; delete artifacts that have expired."""
+        now, steady = timezone.now(), time.monotonic()
+        limits = sweep_plan.Limits(silence=float(services().config.runners.silence_seconds))
+        jobs = _jobs(now)
+        self._memory = sweep_plan.look(self._memory, jobs, now.timestamp(), steady, limits)
+        unmatched = _unmatched(sweep_plan.long_pending(self._memory, jobs, steady))
+        for action in sweep_plan.plan(self._memory, jobs, unmatched, steady, limits):
+            job = Job.objects.filter(pk=action.job).first()
+            if job is None:
+                continue
+            if isinstance(action, GiveBack):
+                give_back(job, action.reason)
+            else:
+                give_up(job, action.failure_reason, action.reason)
+        _start_delayed(now)
+        if sweep_plan.may_delete(self._memory, steady) and steady - self._deleted_at > DELETING_SECONDS:
+            self._deleted_at = steady
+            delete_expired(now)
+
+
+def _jobs(now: datetime) -> list[Seen]:
+    names = ("pk", "status", "contacted_at", "runner_manager", "timeout", "started_at", "queued_at")
+    rows: Iterable[Any] = Job.objects.filter(status__in=_LOOKED_AT).values_list(*names)
+    return [
+        Seen(
+            id=pk,
+            status=JobStatus(status),
+            contact=str(contacted_at),
+            waiting=status == JobStatus.PENDING and manager is not None,
+            timeout=float(timeout),
+            age_running=(now - started_at).total_seconds() if started_at else 0.0,
+            age_pending=(now - queued_at).total_seconds() if queued_at else 0.0,
         )
-    ):
+        for pk, status, contacted_at, manager, timeout, started_at, queued_at in rows
+    ]
+
+
+def _unmatched(job_ids: list[int]) -> frozenset[int]:
+    if not job_ids:
+        return frozenset()
+    serving = all_facts()
+    found = Job.objects.select_related("pipeline").filter(pk__in=job_ids)
+    return frozenset(
+        job.pk
+        for job in found
+        if not any(matching.objection(runner, waiting(job)) is None for runner in serving)
+    )
+
+
+def _start_delayed(now: datetime) -> None:
+    due = Job.objects.filter(status=JobStatus.SCHEDULED, scheduled_at__lte=now)
+    for pipeline in set(due.values_list("pipeline", flat=True)):
         advance_pipeline(pipeline)
-    for artifact in JobArtifact.objects.filter(expire_at__lt=now):
-        (services().data.coordinator / "artifacts" / artifact.file).unlink(missing_ok=True)
-        artifact.delete()
-    return None
+
+
+def delete_expired(now: datetime) -> None:
+    """Except those of the newest pipeline of a branch or tag that succeeded, where the project keeps them: what
+    is deployed can then always be had again."""
+    expired = JobArtifact.objects.select_related("job__pipeline").filter(expire_at__lt=now).order_by("id")
+    kept = _newest_successful(expired)
+    removed = 0
+    for artifact in expired.iterator(chunk_size=DELETED_AT_ONCE):
+        if artifact.job.pipeline_id in kept:
+            continue
+        remove_artifact(artifact)
+        removed += 1
+        if removed >= DELETED_AT_ONCE:
+            return
+
+
+def _newest_successful(expired: Any) -> set[int]:
+    """Of the branches and tags whose pipelines these artifacts are of."""
+    keeping = expired.exclude(job__project__ci_settings__keep_latest_artifact=False)
+    projects = set(keeping.values_list("job__project", flat=True))
+    if not projects:
+        return set()
+    rows = Pipeline.objects.filter(project__in=projects, status="success")
+    newest = rows.order_by().values("project", "ref", "ref_type").annotate(newest=Max("id"))
+    return {row["newest"] for row in newest}

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from shipline.coordinator.models import Job, Runner
 
 PERSONAL, RUNNER, JOB = "glpat-", "glrt-", "glcbt-"
+# Of runners that a registration token made, and the registration tokens themselves.
+REGISTERED_RUNNER, REGISTRATION = "glrtr-", "GR1348941"
 LENGTH_LIMIT = 512
 
 
@@ -62,7 +64,8 @@ def runner_of(token: str) -> Runner | None:
 
     if not token or len(token) > LENGTH_LIMIT:
         return None
-    return Runner.objects.filter(token_hash=digest(token)).first()
+    valid = Q(token_expires_at=None) | Q(token_expires_at__gt=timezone.now())
+    return Runner.objects.filter(valid, token_hash=digest(token)).first()
 
 
 def job_of(token: str) -> Job | None:

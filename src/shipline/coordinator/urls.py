@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from shipline.coordinator.http import git, hooks, registry_tokens, runner_api
+from shipline.coordinator.http import git, hooks, registry_tokens
 from shipline.coordinator.http.rest import api as rest
+from shipline.coordinator.http.runner_api import artifacts, jobs, runners, traces
 from shipline.coordinator.web import actions, live, views
+
+rest_urls = rest.api.urls
+
+
+def _listing() -> Any:
+    """GET /runners of REST v4."""
+    found = (pattern.resolve("runners") for pattern in rest_urls[0])
+    return next(match.func for match in found if match is not None)
+
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.projects),
@@ -19,15 +31,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("-/internal/hooks/<str:name>", hooks.hook),
     path("jwt/auth", registry_tokens.auth),
     # The Runner API's paths stand before REST v4's: some of them look alike.
-    path("api/v4/runners", runner_api.register),
-    path("api/v4/runners/verify", runner_api.verify),
-    path("api/v4/runners/router/discovery", runner_api.router_discovery),
-    path("api/v4/jobs/request", runner_api.request_job),
-    path("api/v4/jobs/<int:job_id>", runner_api.update),
-    path("api/v4/jobs/<int:job_id>/trace", runner_api.trace),
-    path("api/v4/jobs/<int:job_id>/artifacts", runner_api.artifacts),
-    path("api/v4/job", runner_api.current_job),
-    path("api/v4/", rest.api.urls),
+    path("api/v4/runners", runners.collection(_listing())),
+    path("api/v4/runners/verify", runners.verify),
+    path("api/v4/runners/managers", runners.managers),
+    path("api/v4/runners/reset_authentication_token", runners.reset_token),
+    path("api/v4/runners/router/discovery", runners.router_discovery),
+    path("api/v4/jobs/request", jobs.request_job),
+    path("api/v4/jobs/<int:job_id>", jobs.update),
+    path("api/v4/jobs/<int:job_id>/trace", traces.trace),
+    path("api/v4/jobs/<int:job_id>/artifacts/authorize", artifacts.authorize),
+    path("api/v4/jobs/<int:job_id>/artifacts", artifacts.artifacts),
+    path("api/v4/job", jobs.current_job),
+    path("api/v4/", rest_urls),
     re_path(r"^api/", rest.unknown),
     re_path(r"^(?P<path>.+\.git/(?:info/refs|git-upload-pack|git-receive-pack))$", git.git),
     path("<path:project>/-/pipelines", views.pipelines),

@@ -7,12 +7,18 @@ Source: `lib/api/ci/runner.rb` and `common/spec` of gitlab-runner 16-19, restate
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 TRACE_CHUNK_LIMIT = 1024 * 1024
 REQUEST_LIMIT = 32 * 1024
+# What a runner may say of a failed job; a server tells which of these it knows.
+FAILURE_REASONS = (
+    "unknown_failure", "script_failure", "runner_system_failure", "job_execution_timeout",
+    "image_pull_failure", "runner_configuration_error", "runner_external_dependency_failure",
+    "runner_interrupted", "job_canceled",
+)  # fmt: skip
 
 
 class Message(BaseModel):
@@ -35,13 +41,33 @@ class JobVariable(Message):
     raw: bool = False
 
 
+class DockerOptions(Message):
+    """What a job may ask of the engine. `user` is a name or number, with `:group` if it likes."""
+
+    platform: str = ""
+    user: str = ""
+
+
+class KubernetesOptions(Message):
+    user: str = ""
+
+
+class ExecutorOptions(Message):
+    docker: DockerOptions = DockerOptions()
+    kubernetes: KubernetesOptions = KubernetesOptions()
+
+
 class JobImage(Message):
+    """Of the build or of a service. `alias` of a service may hold several, with blanks or commas between."""
+
     name: str
     alias: str | None = None
     entrypoint: list[str] | None = None
     command: list[str] | None = None
     variables: list[JobVariable] = Field(default_factory=list)
     pull_policy: list[str] = Field(default_factory=list)
+    executor_opts: ExecutorOptions = ExecutorOptions()
+    ports: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class JobStep(Message):
@@ -63,6 +89,24 @@ class JobArtifact(Message):
     artifact_type: str = "archive"
     artifact_format: str = "zip"
     expire_in: str = ""
+
+
+class JobCache(Message):
+    """One entry of `cache`. `policy` is pull, push or pull-push; `when` on_success, on_failure or always."""
+
+    key: str = ""
+    untracked: bool = False
+    policy: str = "pull-push"
+    paths: list[str] = Field(default_factory=list)
+    when: str = "on_success"
+    fallback_keys: list[str] = Field(default_factory=list)
+
+
+class JobHook(Message):
+    """`name` is pre_get_sources_script or post_get_sources_script."""
+
+    name: str
+    script: list[str] = Field(default_factory=list)
 
 
 class JobCredentials(Message):
@@ -106,13 +150,45 @@ class JobInfo(Message):
     project_id: int = 0
     project_name: str = ""
     project_full_path: str = ""
+    namespace_id: int | None = None
+    root_namespace_id: int | None = None
+    organization_id: int | None = None
+    instance_id: str = ""
+    instance_uuid: str = ""
     user_id: int | None = None
+    scoped_user_id: int | None = None
+    time_in_queue_seconds: int = 0
+    project_jobs_running_on_instance_runners_count: str = ""
+    queue_size: int = 0
+    queue_depth: int = 0
 
 
 class RunnerInfo(Message):
     """`timeout` of the whole job in seconds."""
 
     timeout: int = 3600
+    runner_session_url: str | None = None
+    uuid: str = ""
+
+
+class JobInputValue(Message):
+    type: str = "string"
+    content: Any = None
+    sensitive: bool = False
+
+
+class JobInput(Message):
+    key: str
+    value: JobInputValue = JobInputValue()
+
+
+class PolicyOptions(Message):
+    """Of security policies, which there are none of here."""
+
+    execution_policy_job: bool = False
+    policy_name: str = ""
+    policy_variables_override_allowed: bool | None = None
+    policy_variables_override_exceptions: list[str] = Field(default_factory=list)
 
 
 class JobFeatures(Message):
@@ -122,7 +198,7 @@ class JobFeatures(Message):
 
 
 class JobPayload(Message):
-    """The answer 201 to POST /api/v4/jobs/request."""
+    """The answer 201 to POST /api/v4/jobs/request. `run` is the JSON text of `run:`, empty without it."""
 
     id: int
     token: str = Field(repr=False)
@@ -130,14 +206,20 @@ class JobPayload(Message):
     job_info: JobInfo
     git_info: GitInfo
     runner_info: RunnerInfo = RunnerInfo()
+    inputs: list[JobInput] = Field(default_factory=list)
     variables: list[JobVariable] = Field(default_factory=list)
     steps: list[JobStep] = Field(default_factory=list)
     image: JobImage | None = None
     services: list[JobImage] = Field(default_factory=list)
     artifacts: list[JobArtifact] = Field(default_factory=list)
+    cache: list[JobCache] = Field(default_factory=list)
+    hooks: list[JobHook] = Field(default_factory=list)
     credentials: list[JobCredentials] = Field(default_factory=list)
     dependencies: list[JobDependency] = Field(default_factory=list)
     features: JobFeatures = JobFeatures()
+    secrets: dict[str, Any] = Field(default_factory=dict)
+    run: str = ""
+    policy_options: PolicyOptions = PolicyOptions()
 
 
 class RunnerFeatures(Message):
@@ -150,6 +232,7 @@ class RunnerFeatures(Message):
     services: bool = False
     artifacts: bool = False
     cache: bool = False
+    fallback_cache_keys: bool = False
     upload_multiple_artifacts: bool = False
     upload_raw_artifacts: bool = False
     refspecs: bool = False
@@ -165,6 +248,8 @@ class RunnerFeatures(Message):
     cancel_gracefully: bool = False
     service_variables: bool = False
     service_multiple_aliases: bool = False
+    image_executor_opts: bool = False
+    service_executor_opts: bool = False
     two_phase_job_commit: bool = False
 
 
@@ -205,6 +290,21 @@ class JobUpdate(Message):
     output: TraceOutput | None = None
     exit_code: int | None = None
     info: RunnerVersionInfo | None = None
+
+
+class RegisterRequest(Message):
+    """POST /api/v4/runners, with a registration token."""
+
+    token: str = Field(repr=False)
+    description: str = Field(default="", max_length=1024)
+    maintenance_note: str = Field(default="", max_length=1024)
+    tag_list: list[str] | str = ""
+    run_untagged: bool = True
+    locked: bool = True
+    access_level: Literal["not_protected", "ref_protected"] = "not_protected"
+    maximum_timeout: int | None = Field(default=None, ge=600, le=31_536_000)
+    paused: bool = False
+    info: RunnerVersionInfo = RunnerVersionInfo()
 
 
 class VerifyRequest(Message):

@@ -6,7 +6,8 @@ from shipline.coordinator.models.job import Job
 
 
 class JobArtifact(models.Model):
-    """`file` is relative to the artifacts folder."""
+    """`file` is relative to the artifacts folder. `accessibility` says which people may have it: public (all
+    who may see the project), private (developers), maintainer or none."""
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="artifacts")
     file_type = models.CharField(max_length=40)
@@ -15,6 +16,7 @@ class JobArtifact(models.Model):
     file = models.CharField(max_length=255)
     size = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
+    accessibility = models.CharField(max_length=10, default="public")
     expire_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 from shipline.coordinator.models.pipeline import Pipeline
 from shipline.coordinator.models.project import Project
-from shipline.coordinator.models.runner import Runner
+from shipline.coordinator.models.runner import Runner, RunnerManager
 
 
 class Job(models.Model):
     """`definition` is the compiled job. `token_hash` is of the token that the runner works with. `reason`
-    says why it has its status; `notices` are lines that stand before its log."""
+    says why it has its status; `notices` are lines that stand before its log. A pending job with a
+    `runner_manager` has been handed to it and waits for its word (two-phase commit). `debug_trace`: the log
+    may hold secrets, developers only see it. `trace_integrity` is matched or mismatched once the runner has
+    said what the log should be."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="jobs")
     pipeline = models.ForeignKey(Pipeline, models.CASCADE, related_name="jobs")
@@ -23,6 +27,7 @@ class Job(models.Model):
     attempt = models.IntegerField(default=0)
     retried = models.BooleanField(default=False)
     runner = models.ForeignKey(Runner, models.SET_NULL, null=True, related_name="jobs")
+    runner_manager = models.ForeignKey(RunnerManager, models.SET_NULL, null=True, related_name="jobs")
     token_hash = models.CharField(max_length=64, null=True, unique=True)
     timeout = models.IntegerField(default=3600)
     scheduled_at = models.DateTimeField(null=True)
@@ -30,6 +35,11 @@ class Job(models.Model):
     exit_code = models.IntegerField(null=True)
     notices = models.JSONField(default=list)
     trace_size = models.BigIntegerField(default=0)
+    debug_trace = models.BooleanField(default=False)
+    trace_integrity = models.CharField(max_length=12, default="", blank=True)
+    coverage = models.FloatField(null=True)
+    erased_at = models.DateTimeField(null=True)
+    erased_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     queued_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)

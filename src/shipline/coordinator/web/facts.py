@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from shipline.coordinator import access, matching
-from shipline.coordinator.models import Job, Pipeline, Project, Runner
+from shipline.coordinator import access, runners
+from shipline.coordinator.matching import RunnerFacts
+from shipline.coordinator.models import Job, Pipeline, Project
 from shipline.coordinator.web.times import took
 from shipline.model.status import FINISHED, JobStatus
 
@@ -40,17 +41,17 @@ def look(job: Job) -> str:
     return "warning" if job.status == "failed" and job.allow_failure else job.status
 
 
-def shown(job: Job, runners: Iterable[Runner]) -> ShownJob:
-    return ShownJob(job, look(job), why(job, runners), took(job.started_at, job.finished_at))
+def shown(job: Job, serving: Iterable[RunnerFacts]) -> ShownJob:
+    return ShownJob(job, look(job), why(job, serving), took(job.started_at, job.finished_at))
 
 
-def why(job: Job, runners: Iterable[Runner]) -> str:
+def why(job: Job, serving: Iterable[RunnerFacts]) -> str:
     """A sentence without its full stop, or nothing."""
     match JobStatus(job.status):
         case JobStatus.CREATED:
             return "Waits for what comes before it"
         case JobStatus.PENDING:
-            return _sentence(matching.why_waiting(job, runners))
+            return _sentence(runners.why_waiting(job, serving))
         case JobStatus.RUNNING | JobStatus.SCHEDULED | JobStatus.SUCCESS:
             return ""
         case JobStatus.SKIPPED:
@@ -67,9 +68,9 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def waiting_runners(found: Iterable[Job]) -> list[Runner]:
+def waiting_runners(found: Iterable[Job]) -> list[RunnerFacts]:
     """The runners, when one of these jobs waits for one."""
-    return list(Runner.objects.all()) if any(job.status == "pending" for job in found) else []
+    return runners.all_facts() if any(job.status == "pending" for job in found) else []
 
 
 def may_act(user: User | AnonymousUser, project: Project) -> bool:
@@ -116,14 +117,14 @@ def _by_stage(pipeline: Pipeline, found: Sequence[Job]) -> list[tuple[str, list[
 
 def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, Any]:
     found = current_jobs(pipeline)
-    runners = waiting_runners(found)
+    serving = waiting_runners(found)
     live = pipeline.status not in OVER
     return {
         "title": f"{pipeline.status}: #{pipeline.pk} {pipeline.title or pipeline.ref} · {pipeline.project.name}",
         "pipeline": pipeline,
         "project": pipeline.project,
         "stages": [
-            (stage, [shown(job, runners) for job in of_stage])
+            (stage, [shown(job, serving) for job in of_stage])
             for stage, of_stage in _by_stage(pipeline, found)
         ],
         "bars": bars(pipeline, found),

@@ -67,7 +67,9 @@ async def _log(request: HttpRequest, job: Job) -> AsyncIterator[bytes]:
             # The notices are there as soon as a runner has the job.
             if not notices and (notices := renderer.feed(traces.notice_lines(job))):
                 yield _event("log", {"html": notices})
-            while piece := await in_database(traces.read_trace, job, offset, PIECE):
+            # A log with secrets in it (debug_trace) is for developers: others see that the job runs.
+            readable = await in_database(traces.may_read, request.user, job)
+            while readable and (piece := await in_database(traces.read_trace, job, offset, PIECE)):
                 offset += len(piece)
                 yield _event("log", {"html": renderer.feed(piece)})
             if over:

@@ -21,7 +21,9 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from shipline.coordinator import access, tokens, traces
-from shipline.coordinator.http.runner_api import send_file
+from shipline.coordinator import artifacts as stored
+from shipline.coordinator.http import throttling
+from shipline.coordinator.http.files import send_file
 from shipline.coordinator.models import Job, JobArtifact, Pipeline, Project
 from shipline.coordinator.services import services
 from shipline.coordinator.web import facts
@@ -71,10 +73,15 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     name, wrong = "", False
     if request.method == "POST":
         name, secret = request.POST.get("username", ""), request.POST.get("password", "")
-        user = _user(request, name, secret.strip())
-        if user is not None:
-            login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-            return HttpResponseRedirect(target)
+        try:
+            throttling.before_sign_in(request)
+            user = _user(request, name, secret.strip())
+            if user is not None:
+                login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+                return HttpResponseRedirect(target)
+            throttling.count_failed_sign_in(request)
+        except throttling.TooMany as refused:
+            return refused.response(for_people=True)
         wrong = True
     return _page(
         request,
@@ -193,7 +200,7 @@ def job(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase:
 @require_GET
 def raw_log(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase:
     found = find_job(request, project, job_id)
-    if found is None:
+    if found is None or not traces.may_read(request.user, found):
         return _missing(request)
     content = traces.notice_lines(found) + traces.read_trace(found)
     response = HttpResponse(content, content_type="text/plain; charset=utf-8")
@@ -207,7 +214,6 @@ def artifacts(request: HttpRequest, project: str, job_id: int) -> HttpResponseBa
     if found is None:
         return _missing(request)
     archive = JobArtifact.objects.filter(job=found, file_type="archive").first()
-    if archive is None:
+    if archive is None or not stored.may_download(request.user, archive):
         return _missing(request)
-    path = services().data.coordinator / "artifacts" / archive.file
-    return send_file(path, "application/zip", archive.filename) or _missing(request)
+    return send_file(stored.stored_at(archive), "application/zip", archive.filename) or _missing(request)

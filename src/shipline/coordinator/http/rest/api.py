@@ -11,12 +11,14 @@ from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
 from shipline.coordinator import tokens
+from shipline.coordinator.http import throttling
 from shipline.coordinator.http.rest import (
     branches,
     ci_lint,
     jobs,
     members,
     pipelines,
+    project_runners,
     projects,
     protected_branches,
     runners,
@@ -41,6 +43,7 @@ def _user(request: HttpRequest) -> User | None:
 api = NinjaAPI(title="shipline", version=__version__, auth=_user, urls_namespace="rest_v4", docs_url=None)
 RESOURCES = (
     users, projects, members, branches, protected_branches, variables, ci_lint, pipelines, jobs, runners,
+    project_runners,
 )  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)
@@ -58,6 +61,10 @@ def _wrong(request: HttpRequest, error: Invalid) -> HttpResponse:
 
 @api.exception_handler(AuthenticationError)
 def _unauthorized(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    try:
+        throttling.count_refused(request)
+    except throttling.TooMany as refused:
+        return refused.response()
     return api.create_response(request, {"message": "401 Unauthorized"}, status=401)
 
 

@@ -10,10 +10,10 @@ from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import access, actions, traces
-from shipline.coordinator.http.rest.lookup import find_project, page_of
+from shipline.coordinator import access, actions, artifacts, erasing, traces
+from shipline.coordinator.http.files import send_file
+from shipline.coordinator.http.rest.lookup import find_project, me, page_of
 from shipline.coordinator.http.rest.pipelines import find_pipeline
-from shipline.coordinator.http.runner_api import send_file
 from shipline.coordinator.models import Job, JobArtifact
 from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.services import services
@@ -45,6 +45,11 @@ def job_json(job: Job) -> dict[str, Any]:
         "failure_reason": job.failure_reason or None,
         "exit_code": job.exit_code,
         "status_reason": job.reason,
+        "coverage": job.coverage,
+        "erased_at": job.erased_at,
+        "artifacts_expire_at": next(
+            (one.expire_at for one in job.artifacts.all() if one.file_type == "archive"), None
+        ),
         "pipeline": {
             "id": pipeline.pk,
             "project_id": job.project_id,
@@ -121,6 +126,8 @@ def get_job(request: HttpRequest, project_id: str, job_id: int) -> dict[str, Any
 @router.get("/projects/{project_id}/jobs/{job_id}/trace")
 def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpResponse:
     job = find_job(request, project_id, job_id)
+    if not traces.may_read(me(request), job):
+        raise HttpError(403, "403 Forbidden - the job ran with CI_DEBUG_TRACE: its log is for developers")
     return HttpResponse(
         traces.notice_lines(job) + traces.read_trace(job), content_type="text/plain; charset=utf-8"
     )
@@ -132,8 +139,9 @@ def get_artifacts(request: HttpRequest, project_id: str, job_id: int) -> HttpRes
     artifact = JobArtifact.objects.filter(job=job, file_type="archive").first()
     if artifact is None:
         raise Http404("Artifacts")
-    path = services().data.coordinator / "artifacts" / artifact.file
-    answer = send_file(path, "application/zip", artifact.filename)
+    if not artifacts.may_download(me(request), artifact):
+        raise HttpError(403, "403 Forbidden")
+    answer = send_file(artifacts.stored_at(artifact), "application/zip", artifact.filename)
     if answer is None:
         raise Http404("Artifacts")
     return answer
@@ -166,3 +174,14 @@ def retry_job(request: HttpRequest, project_id: str, job_id: int) -> tuple[int, 
 @router.post("/projects/{project_id}/jobs/{job_id}/play")
 def play_job(request: HttpRequest, project_id: str, job_id: int) -> dict[str, Any]:
     return _act(request, project_id, job_id, "play")
+
+
+@router.post("/projects/{project_id}/jobs/{job_id}/erase", response={201: dict[str, Any]})
+def erase_job(request: HttpRequest, project_id: str, job_id: int) -> tuple[int, dict[str, Any]]:
+    """Its log and artifacts; maintainers may, as with GitLab."""
+    job = find_job(request, project_id, job_id, access.ADMINISTER)
+    try:
+        erasing.erase_job(job, me(request))
+    except RefusedChange as error:
+        raise HttpError(403, str(error)) from error
+    return 201, job_json(_jobs(pk=job.pk).get())

@@ -9,6 +9,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from shipline.coordinator import access, actions
+from shipline.coordinator.coverage import pipeline_coverage
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.models import Pipeline
 from shipline.coordinator.pipelines import RefUpdate, create_pipeline
@@ -101,7 +102,10 @@ def find_pipeline(
 
 @router.get("/projects/{project_id}/pipelines/{pipeline_id}")
 def get_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> dict[str, Any]:
-    return pipeline_json(find_pipeline(request, project_id, pipeline_id))
+    pipeline = find_pipeline(request, project_id, pipeline_id)
+    jobs = pipeline.jobs.filter(retried=False).values_list("coverage", flat=True)
+    mean = pipeline_coverage(jobs)
+    return pipeline_json(pipeline) | {"coverage": None if mean is None else f"{mean:.2f}"}
 
 
 @router.post("/projects/{project_id}/pipelines/{pipeline_id}/cancel")

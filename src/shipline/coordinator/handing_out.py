@@ -1,0 +1,105 @@
+"""Everything about a job at the moment it is handed out, read from rows, files and the repository."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from shipline.coordinator.artifacts import read_dotenv
+from shipline.coordinator.cache_keys import key_files_of
+from shipline.coordinator.job_payload import JobFacts
+from shipline.coordinator.models import Job, JobArtifact, Runner
+from shipline.coordinator.models.ci_settings import ci_settings_of
+from shipline.coordinator.progress import predefined_of
+from shipline.coordinator.projects import settings_variables
+from shipline.coordinator.services import services
+from shipline.model.definition import JobDefinition
+from shipline.model.status import JobStatus
+from shipline.protocols import runner_api as api
+
+
+def facts_of_job(
+    job: Job, definition: JobDefinition, runner: Runner, token: str, *, queue_size: int, queue_depth: int
+) -> JobFacts:
+    """Raises OSError, EOFError, zlib.error or Unreadable when what earlier jobs left cannot be read."""
+    config = services().config
+    pipeline, project = job.pipeline, job.project
+    settings = ci_settings_of(project)
+    sources = sources_of(job, definition)
+    now = timezone.now()
+    started = job.started_at or now
+    waited = max(0, int((now - job.queued_at).total_seconds())) if job.queued_at else 0
+    return JobFacts(
+        id=job.pk,
+        token=token,
+        definition=definition,
+        pipeline_id=pipeline.pk,
+        pipeline_iid=pipeline.iid,
+        pipeline_name=pipeline.name,
+        pipeline_created_at=pipeline.created_at.isoformat(timespec="seconds"),
+        project_id=project.pk,
+        project_path=project.path_with_namespace,
+        ref=pipeline.ref,
+        ref_type=pipeline.ref_type,
+        sha=pipeline.sha,
+        before_sha=pipeline.before_sha,
+        source=pipeline.source,
+        protected=pipeline.protected,
+        timeout=min(job.timeout, runner.maximum_timeout) if runner.maximum_timeout else job.timeout,
+        depth=settings.default_git_depth,
+        separated_caches=settings.separated_caches,
+        server_url=config.coordinator.external_url,
+        registries=tuple(config.registry.for_engine()),
+        predefined=predefined_of(pipeline),
+        settings=tuple(settings_variables(project)),
+        started_at=started.isoformat(timespec="seconds"),
+        user_id=pipeline.user.pk if pipeline.user else None,
+        user_login=pipeline.user.username if pipeline.user else "",
+        user_name=(pipeline.user.first_name or pipeline.user.username) if pipeline.user else "",
+        runner_id=runner.pk,
+        runner_description=runner.description,
+        runner_tags=tuple(runner.tags),
+        instance_id=services().data.owner(),
+        queued_seconds=waited,
+        queue_size=queue_size,
+        queue_depth=queue_depth,
+        running_on_instance_runners=_running(job) if runner.runner_type == "instance_type" else None,
+        cache_files=key_files_of(project.pk, pipeline.sha, definition.cache),
+        dependencies=tuple(
+            api.JobDependency(
+                id=artifact.job_id,
+                name=artifact.job.name,
+                token=token,
+                artifacts_file=api.ArtifactsFile(filename=artifact.filename, size=artifact.size),
+            )
+            for artifact in sources
+            if artifact.file_type == "archive"
+        ),
+        dotenv=tuple(
+            variable
+            for artifact in sources
+            if artifact.file_type == "dotenv"
+            for variable in read_dotenv(artifact)
+        ),
+    )
+
+
+def _running(job: Job) -> int:
+    rows = Job.objects.filter(project=job.project_id, status=JobStatus.RUNNING)
+    return rows.filter(runner__runner_type="instance_type").exclude(pk=job.pk).count()
+
+
+def sources_of(job: Job, definition: JobDefinition) -> list[JobArtifact]:
+    """Artifacts that this job gets: of its needs, of its dependencies, or of all earlier stages."""
+    found = (
+        JobArtifact.objects.select_related("job")
+        .filter(job__pipeline=job.pipeline_id, job__retried=False)
+        .exclude(job=job.pk)
+        .order_by("job_id")
+    )
+    if definition.dependencies is not None:
+        found = found.filter(job__name__in=definition.dependencies)
+    elif definition.needs is not None:
+        found = found.filter(job__name__in=[need.job for need in definition.needs if need.artifacts])
+    else:
+        found = found.filter(job__stage_index__lt=job.stage_index)
+    return list(found)

@@ -1,0 +1,96 @@
+"""Asking for jobs, and saying how they are."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+
+from shipline.coordinator import job_updates, queue, runners, tokens
+from shipline.coordinator.http.rest.jobs import job_json
+from shipline.coordinator.http.runner_api.calls import (
+    answers,
+    body,
+    job_token,
+    known,
+    message,
+    only,
+    with_status,
+)
+from shipline.coordinator.http.throttling import address_of, limit_token
+from shipline.coordinator.models import Job
+from shipline.coordinator.refusal import Refusal
+from shipline.coordinator.services import in_database, services
+from shipline.protocols import runner_api as api
+
+LONG_POLL_SECONDS = 50.0
+
+
+@answers
+async def request_job(request: HttpRequest) -> HttpResponseBase:
+    """Answers a job (201) as soon as there is one, or 204: at once when the runner has not seen the queue as
+    it is, else after the long poll."""
+    only(request, "POST")
+    asked = api.JobRequest.model_validate_json(body(request, api.REQUEST_LIMIT))
+    limit_token("job_requests", asked.token)
+    caller = await in_database(runners.contact, asked.token, asked.system_id, asked.info, address_of(request))
+    events = services().events
+    version = events.queue_version
+    if asked.last_update != version:
+        # Something happened since it asked last: look first, wait (with the new value) next time.
+        return await _job_or_nothing(caller, version)
+    if await events.wait(("queue",), LONG_POLL_SECONDS) and not events.stopping.is_set():
+        return await _job_or_nothing(caller, events.queue_version)
+    return _nothing(version)
+
+
+async def _job_or_nothing(caller: runners.Caller, version: str) -> HttpResponseBase:
+    handed = await in_database(queue.take_job, caller)
+    if handed.payload is not None:
+        # Without X-GitLab-Last-Update: more jobs may be pending, and the runner must not wait for the next
+        # change.
+        content = handed.payload.model_dump_json()
+        return HttpResponse(content, status=201, content_type="application/json")
+    if handed.conflict:
+        return message(409, "409 Conflict - other runners were quicker: ask again")
+    return _nothing(version)
+
+
+def _nothing(version: str) -> HttpResponse:
+    response = HttpResponse(status=204)
+    response["X-GitLab-Last-Update"] = version
+    response["Gitlab-Ci-Builds-Polling"] = "yes"
+    return response
+
+
+@answers
+async def update(request: HttpRequest, job_id: int) -> HttpResponseBase:
+    only(request, "PUT")
+    asked = api.JobUpdate.model_validate_json(body(request))
+    token = asked.token or job_token(request)
+    limit_token("job_calls", token)
+    try:
+        job = await in_database(job_updates.update_job, job_id, token, asked)
+    except Refusal as refusal:
+        found = await in_database(known, job_id, token)
+        if found is None:
+            raise
+        return with_status(message(refusal.status, refusal.message), found)
+    return with_status(JsonResponse(200, safe=False), job)
+
+
+@answers
+async def current_job(request: HttpRequest) -> HttpResponseBase:
+    """GET /job: the job that asks, by its token."""
+    only(request, "GET")
+    limit_token("job_calls", job_token(request))
+    document = await in_database(_current, job_token(request))
+    if document is None:
+        raise Refusal(401, "401 Unauthorized")
+    return JsonResponse(document)
+
+
+def _current(token: str) -> dict[str, object] | None:
+    found = tokens.job_of(token)
+    if found is None:
+        return None
+    related = Job.objects.select_related("pipeline", "project", "runner").prefetch_related("artifacts")
+    return job_json(related.get(pk=found.pk))

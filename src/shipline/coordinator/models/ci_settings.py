@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from django.db import models
+
+from shipline.coordinator.models.project import Project
+
+
+class ProjectCiSettings(models.Model):
+    """A project's CI/CD settings; a project without a row has the defaults. `default_git_depth` 0 fetches
+    everything."""
+
+    project = models.OneToOneField(Project, models.CASCADE, related_name="ci_settings")
+    default_git_depth = models.IntegerField(default=20)
+    separated_caches = models.BooleanField(default=True)
+    keep_latest_artifact = models.BooleanField(default=True)
+
+
+def ci_settings_of(project: Project) -> ProjectCiSettings:
+    """The project's, saved or not."""
+    return ProjectCiSettings.objects.filter(project=project).first() or ProjectCiSettings(project=project)

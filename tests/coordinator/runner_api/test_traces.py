@@ -1,0 +1,63 @@
+"""The log, piece by piece."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.coordinator.server import (
+    Job,
+    Project,
+)
+
+
+def test_the_log_grows_piece_by_piece(project: Project, job: Job) -> None:
+    first = job.trace(b"hello ")
+    assert (first.status_code, first.headers["Range"], first.headers["Job-Status"]) == (202, "0-6", "running")
+    assert int(first.headers["X-GitLab-Trace-Update-Interval"]) > 0
+    second = job.trace(b"world\n", 6)
+    assert (second.status_code, second.headers["Range"]) == (202, "0-12")
+    assert project.trace(job.id) == "hello world\n"
+
+
+@pytest.mark.parametrize("start", [0, 3, 7, 1000])
+def test_a_piece_that_does_not_follow_is_416_with_the_size_that_is_there(
+    project: Project, job: Job, start: int
+) -> None:
+    job.trace(b"hello ")
+    answer = job.trace(b"world", start)
+    assert (answer.status_code, answer.headers["Range"]) == (416, "0-6")
+    assert answer.headers["Job-Status"] == "running"
+    assert project.trace(job.id) == "hello "
+
+
+def test_a_piece_that_is_sent_again_is_told_to_be_there(project: Project, job: Job) -> None:
+    job.trace(b"hello ")
+    again = job.trace(b"hello ")
+    assert (again.status_code, again.headers["Range"]) == (416, "0-6")
+    assert project.trace(job.id) == "hello "
+
+
+@pytest.mark.parametrize("content_range", ["", "5", "0-", "bytes 0-4/5", "-1-3", "a-b", "0-99", "4-0"])
+def test_a_piece_without_a_right_range_is_400(project: Project, job: Job, content_range: str) -> None:
+    assert job.trace(b"hello", content_range=content_range).status_code == 400
+    assert project.trace(job.id) == ""
+
+
+def test_a_piece_is_no_larger_than_4_mib(job: Job) -> None:
+    assert job.trace(b"x" * (4 * 1024 * 1024 + 1)).status_code == 413
+
+
+def test_a_log_may_hold_any_bytes(project: Project, job: Job) -> None:
+    content = bytes(range(256))
+    assert job.trace(content).status_code == 202
+    answer = project.root.call("GET", f"projects/{project.id}/jobs/{job.id}/trace")
+    assert answer.content == content
+
+
+def test_two_pieces_for_one_place_leave_one(project: Project, job: Job) -> None:
+    pieces = [bytes([65 + number]) * 1000 for number in range(8)]
+    with ThreadPoolExecutor(len(pieces)) as pool:
+        statuses = list(pool.map(lambda piece: job.trace(piece).status_code, pieces))
+    assert sorted(statuses) == [202, *[416] * 7]
+    assert project.trace(job.id).encode() == pieces[statuses.index(202)]
