@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 
 from shipline import config
-from shipline.config import Config, DataFolder
+from shipline.config import Config, DataFolder, RateLimits
 from shipline.config import Coordinator as Addresses
 from shipline.host.postgresql import ensure_postgresql, free_port, server
 
@@ -87,14 +87,14 @@ def coordinator(database: str, say: Say) -> Iterator[Running]:
 def started(data: DataFolder, database_url: str | None) -> Iterator[Running]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    config.save(data, Config(Addresses(port=port, external_url=url, container_url=url)))
+    # What is measured is the work, not the limits.
+    free = RateLimits(job_requests=0, job_traces=0, job_calls=0)
+    config.save(data, Config(Addresses(port=port, external_url=url, container_url=url), rate_limits=free))
     environment = os.environ | ({config.DATABASE_URL: database_url} if database_url else {})
     words = [sys.executable, "-m", "shipline", "coordinator", "--data", str(data.root)]
     with (data.root / "coordinator.log").open("ab") as log:
         begun = time.monotonic()
-        process = subprocess.Popen(
-            words, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+        process = subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         while not _answers(url):
             if process.poll() is not None or time.monotonic() - begun > READY_SECONDS:
@@ -120,7 +120,9 @@ def _answers(url: str) -> bool:
 def project(running: Running, files: dict[str, str], path: str = "bench") -> int:
     """A project whose branch main holds these files; answers its id. The push skips its pipeline."""
     with running.client() as client:
-        made = client.post("projects", json={"name": path, "namespace_path": "bench"}).raise_for_status().json()
+        made = (
+            client.post("projects", json={"name": path, "namespace_path": "bench"}).raise_for_status().json()
+        )
     with tempfile.TemporaryDirectory(prefix="shipline-bench-") as folder:
         for name, text in files.items():
             (Path(folder) / name).write_text(text)
@@ -146,7 +148,9 @@ def runners(running: Running, count: int) -> list[str]:
     """Tokens of new instance runners."""
     with running.client() as client:
         body = {"runner_type": "instance_type", "description": "bench", "run_untagged": True}
-        return [client.post("user/runners", json=body).raise_for_status().json()["token"] for _ in range(count)]
+        return [
+            client.post("user/runners", json=body).raise_for_status().json()["token"] for _ in range(count)
+        ]
 
 
 class Connection:
@@ -167,7 +171,8 @@ class Connection:
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         found = {
-            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in head[1:] if line)
         }
         status = int(head[0].split()[1])
         content = await self._content(reader, status, found)
@@ -212,7 +217,7 @@ class Runner:
         )
         if status == 201:
             return dict(json.loads(content))
-        if status != 204:
+        if status not in (204, 409):
             raise RuntimeError(f"jobs/request: {status} {content[:200]!r}")
         self.last_update = headers.get("x-gitlab-last-update", "")
         return None

@@ -29,7 +29,9 @@ def drained(running: Running, database: str, say: Say, jobs: int, pipelines: int
     taken, seconds = asyncio.run(_taken(running.port, tokens, jobs))
     used = running.processor_seconds() - used
     if len(taken) != jobs or len({job["id"] for job in taken}) != jobs:
-        raise RuntimeError(f"{len(taken)} jobs were handed out, {len({job['id'] for job in taken})} different")
+        raise RuntimeError(
+            f"{len(taken)} jobs were handed out, {len({job['id'] for job in taken})} different"
+        )
     ended = asyncio.run(_ended(running.port, tokens, taken))
     with running.client() as client:
         left = client.get("projects/1/pipelines", params={"status": "success", "per_page": 100}).json()

@@ -15,7 +15,7 @@ from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.services import services
 from shipline.errors import ShiplineError
 from shipline.model.definition import JobDefinition
-from shipline.model.status import FINISHED, JobStatus, can_change
+from shipline.model.status import ACTIVE, FINISHED, JobStatus, PipelineStatus, can_change
 from shipline.model.variable import Variable
 from shipline.pipeline import Change, JobState, PipelineState, advance, status_of
 
@@ -99,6 +99,39 @@ def advance_pipeline(pipeline_id: int) -> None:
                     jobs[fresh.pk] = fresh
         update_status(pipeline, jobs.values())
         tell(*topics)
+
+
+def job_began(job: Job) -> None:
+    """A job was pending and runs now. Nothing follows from that but its pipeline's own status."""
+    pipeline = Pipeline.objects.select_for_update(no_key=True).get(pk=job.pipeline_id)
+    if pipeline.status == PipelineStatus.RUNNING:
+        tell(f"pipeline:{pipeline.pk}", f"job:{job.pk}")
+    else:
+        advance_pipeline(pipeline.pk)
+        tell(f"job:{job.pk}")
+
+
+def job_ended(job: Job) -> None:
+    """A job is over. Carry out what follows, without a look at all the others where nothing can."""
+    with transaction.atomic():
+        pipeline = Pipeline.objects.select_for_update(no_key=True).get(pk=job.pipeline_id)
+        if pipeline.status == PipelineStatus.RUNNING and _nothing_follows(job):
+            tell(f"pipeline:{pipeline.pk}")
+        else:
+            advance_pipeline(pipeline.pk)
+        tell(f"job:{job.pk}")
+
+
+def _nothing_follows(job: Job) -> bool:
+    """True when it succeeded, others run at its stage or before, and nothing that is yet to come asks for less
+    than whole stages: then nobody's turn has come, and the pipeline runs as before."""
+    if job.status != JobStatus.SUCCESS:
+        return False
+    others = Job.objects.filter(pipeline=job.pipeline_id, retried=False)
+    if not others.filter(status__in=ACTIVE, stage_index__lte=job.stage_index).exists():
+        return False
+    to_come = others.exclude(status__in=ACTIVE | FINISHED)
+    return not to_come.exclude(status=JobStatus.CREATED, definition__needs=None).exists()
 
 
 def _schedule(job: Job, step: Change) -> None:
