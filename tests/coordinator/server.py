@@ -88,6 +88,7 @@ class Coordinator:
     settings: Config = field(default_factory=Config)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    database_url: str = ""
 
     @property
     def url(self) -> str:
@@ -107,7 +108,10 @@ class Coordinator:
         config.save(self.data, replace(self.settings, coordinator=addresses))
         words = [sys.executable, "-m", "shipline", "coordinator", "--data", str(self.data.root)]
         with (self.data.root / "coordinator.log").open("ab") as log:
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            environment = os.environ | ({config.DATABASE_URL: self.database_url} if self.database_url else {})
+            self.process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+            )
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             with suppress(httpx.TransportError), self.client() as client:

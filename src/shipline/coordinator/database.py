@@ -98,6 +98,21 @@ def _postgresql(url: str) -> Settings:
     }
 
 
+def libpq_parameters() -> dict[str, Any]:
+    """Of the PostgreSQL that Django is set to, for a connection beside Django's."""
+    from django.db import connection
+
+    found = connection.settings_dict
+    named = {
+        "dbname": found["NAME"],
+        "user": found["USER"],
+        "password": found["PASSWORD"],
+        "host": found["HOST"],
+        "port": found["PORT"],
+    }
+    return {name: value for name, value in (named | found["OPTIONS"]).items() if value != ""}
+
+
 def where() -> str:
     """The database's place, for messages; without its password."""
     from django.db import connection
@@ -179,3 +194,14 @@ def _something_came(driver: Any) -> bool:
 def is_deadlock(error: BaseException) -> bool:
     """Two transactions waited for each other's rows, and PostgreSQL has ended this one: it may be done again."""
     return getattr(error.__cause__, "sqlstate", None) in ("40P01", "40001")
+
+
+def is_gone(error: BaseException) -> bool:
+    """The connection could not be made, or broke: the server goes down, comes up, or is not there. What PostgreSQL
+    says of itself has a code (class 57 is an operator's intervention, 08 a connection, 53 lack of resources)."""
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        return False
+    code = getattr(error.__cause__, "sqlstate", None)
+    return code is None or code[:2] in ("57", "08", "53")

@@ -10,12 +10,13 @@ from django.db.models import QuerySet
 from shipline.coordinator.matching import Waiting
 from shipline.coordinator.models import Job
 from shipline.coordinator.models.demand import read
+from shipline.coordinator.prepared import Prepared
 from shipline.model.status import JobStatus
 
 # So many are counted for `queue_size`, which runners show in their metrics.
 COUNTED = 1000
-# Which demands there are: from one to the next larger by the index, whatever lies between.
-_DEMANDS = """
+# For each demand its oldest job: from one demand to the next larger by the index, whatever lies between.
+_FIRST_OF_EACH = """
 WITH RECURSIVE found (demand) AS (
     SELECT min(demand) FROM coordinator_job WHERE status = 'pending'
     UNION ALL
@@ -23,7 +24,13 @@ WITH RECURSIVE found (demand) AS (
             WHERE job.status = 'pending' AND job.demand > found.demand)
     FROM found WHERE found.demand IS NOT NULL
 )
-SELECT demand FROM found WHERE demand IS NOT NULL
+SELECT demand, (SELECT job.id FROM coordinator_job job
+                WHERE job.status = 'pending' AND job.demand = found.demand AND job.runner_manager_id IS NULL
+                ORDER BY job.id LIMIT 1)
+FROM found WHERE demand IS NOT NULL
+"""
+_COUNT = """
+SELECT count(*) FROM (SELECT 1 FROM coordinator_job WHERE status = 'pending' AND demand = %s LIMIT %s) counted
 """
 
 
@@ -36,10 +43,9 @@ def of_demand(demand: str) -> QuerySet[Job]:
 def first_of_each() -> Iterator[tuple[str, Waiting]]:
     """For each demand the oldest job, read without a lock."""
     with connection.cursor() as cursor:
-        cursor.execute(_DEMANDS)
-        words = [row[0] for row in cursor.fetchall()]
-    for word in words:
-        first = of_demand(word).values_list("pk", flat=True).first()
+        cursor.execute(_FIRST_OF_EACH)
+        rows = cursor.fetchall()
+    for word, first in rows:
         if first is not None:
             demand = read(word)
             yield word, Waiting(first, demand.project_id, _tags(demand.tags, first), demand.protected)
@@ -54,13 +60,28 @@ def _tags(tags: tuple[str, ...] | None, job_id: int) -> tuple[str, ...]:
 def lock_first(demand: str) -> Job | None:
     """The oldest that no other transaction has in its hands, ours until the end of this one. On PostgreSQL
     nobody waits for anybody (SKIP LOCKED); on SQLite transactions come one after the other anyway."""
-    related = of_demand(demand).select_related("pipeline", "project", "pipeline__user")
+    return _FIRST.first(demand)
+
+
+def _first(demand: str) -> QuerySet[Job]:
+    related = of_demand(demand).select_related(
+        "pipeline", "project", "pipeline__user", "project__ci_settings"
+    )
     if connection.features.has_select_for_update_skip_locked:
         related = related.select_for_update(of=("self",), skip_locked=True, no_key=True)
-    return related.first()
+    return related[:1]
+
+
+_FIRST = Prepared(_first, "a demand")
 
 
 def count(demands: list[str]) -> int:
     """How many there are, as far as COUNTED."""
-    rows = Job.objects.filter(status=JobStatus.PENDING, demand__in=demands)
-    return len(rows.order_by().values_list("pk")[:COUNTED])
+    counted = 0
+    with connection.cursor() as cursor:
+        for demand in demands:
+            cursor.execute(_COUNT, [demand, COUNTED - counted])
+            counted += cursor.fetchone()[0]
+            if counted >= COUNTED:
+                break
+    return counted

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from pydantic import TypeAdapter
 
@@ -63,7 +63,7 @@ def _job_state(job: Job) -> JobState:
 
 def tell(*topics: str) -> None:
     """Wake who waits for these, once what has changed can be seen."""
-    transaction.on_commit(lambda: services().events.tell(*topics))
+    services().events.tell_on_commit(*topics)
 
 
 def lock(job: Job) -> Job:
@@ -83,7 +83,7 @@ def advance_pipeline(pipeline_id: int) -> None:
     """
     topics = {f"pipeline:{pipeline_id}"}
     with transaction.atomic():
-        pipeline = Pipeline.objects.select_for_update().get(pk=pipeline_id)
+        pipeline = Pipeline.objects.select_for_update(no_key=True).get(pk=pipeline_id)
         if pipeline.errors:
             return
         jobs = {job.pk: job for job in Job.objects.filter(pipeline=pipeline).order_by("stage_index", "id")}
@@ -103,23 +103,29 @@ def advance_pipeline(pipeline_id: int) -> None:
 
 def job_began(job: Job) -> None:
     """A job was pending and runs now. Nothing follows from that but its pipeline's own status."""
-    pipeline = Pipeline.objects.select_for_update(no_key=True).get(pk=job.pipeline_id)
-    if pipeline.status == PipelineStatus.RUNNING:
-        tell(f"pipeline:{pipeline.pk}", f"job:{job.pk}")
+    if _locked_status(job.pipeline_id) == PipelineStatus.RUNNING:
+        tell(f"pipeline:{job.pipeline_id}", f"job:{job.pk}")
     else:
-        advance_pipeline(pipeline.pk)
+        advance_pipeline(job.pipeline_id)
         tell(f"job:{job.pk}")
 
 
 def job_ended(job: Job) -> None:
     """A job is over. Carry out what follows, without a look at all the others where nothing can."""
     with transaction.atomic():
-        pipeline = Pipeline.objects.select_for_update(no_key=True).get(pk=job.pipeline_id)
-        if pipeline.status == PipelineStatus.RUNNING and _nothing_follows(job):
-            tell(f"pipeline:{pipeline.pk}")
+        if _locked_status(job.pipeline_id) == PipelineStatus.RUNNING and _nothing_follows(job):
+            tell(f"pipeline:{job.pipeline_id}", f"job:{job.pk}")
         else:
-            advance_pipeline(pipeline.pk)
-        tell(f"job:{job.pk}")
+            advance_pipeline(job.pipeline_id)
+            tell(f"job:{job.pk}")
+
+
+def _locked_status(pipeline_id: int) -> str:
+    """The pipeline's status; nobody else changes it until the transaction ends."""
+    with connection.cursor() as cursor:
+        lock = "FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
+        cursor.execute(f"SELECT status FROM coordinator_pipeline WHERE id = %s {lock}", [pipeline_id])  # noqa: S608
+        return str(cursor.fetchone()[0])
 
 
 def _nothing_follows(job: Job) -> bool:

@@ -7,6 +7,7 @@ import re
 from django.db import transaction
 
 from shipline.coordinator.models import Project, ProjectVariable
+from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.services import services
 from shipline.errors import ShiplineError
 from shipline.model.variable import SettingsVariable, Variable
@@ -59,7 +60,10 @@ def create_project(
 
 def settings_variables(project: Project) -> list[SettingsVariable]:
     """The project's CI/CD variables."""
-    return [settings_variable(row) for row in ProjectVariable.objects.filter(project=project).order_by("key")]
+    return [settings_variable(row) for row in _VARIABLES.all(project.pk)]
+
+
+_VARIABLES = Prepared(lambda project: ProjectVariable.objects.filter(project=project).order_by("key"), -1)
 
 
 def settings_variable(row: ProjectVariable) -> SettingsVariable:

@@ -40,12 +40,16 @@ class Unready(Exception):
         self.job = job
 
 
-def take_job(caller: Caller) -> Handed:
-    """Give the first pending job that the runner may take, to this manager of it alone."""
-    # As it is now: while it waited somebody may have paused it, or given it tags.
+def take_job_after_waiting(caller: Caller) -> Handed:
+    """While it waited somebody may have paused the runner, given it tags, or deleted it."""
     runner = Runner.objects.filter(pk=caller.runner.pk).first()
-    if runner is None:
-        return Handed()
+    return Handed() if runner is None else take_job(Caller(runner, caller.manager))
+
+
+def take_job(caller: Caller) -> Handed:
+    """Give the first pending job that the runner may take, to this manager of it alone. The caller has just been
+    read."""
+    runner = caller.runner
     demands = _demands_for(runner)
     for demand in demands:
         while True:

@@ -68,6 +68,10 @@ def runner_of(token: str) -> Runner | None:
     return Runner.objects.filter(valid, token_hash=digest(token)).first()
 
 
+def has_expired(runner: Runner) -> bool:
+    return runner.token_expires_at is not None and runner.token_expires_at <= timezone.now()
+
+
 def job_of(token: str) -> Job | None:
     """The job whose token this is, while it runs: a finished job's token opens nothing."""
     from shipline.coordinator.models import Job

@@ -17,4 +17,8 @@ class ProjectCiSettings(models.Model):
 
 def ci_settings_of(project: Project) -> ProjectCiSettings:
     """The project's, saved or not."""
-    return ProjectCiSettings.objects.filter(project=project).first() or ProjectCiSettings(project=project)
+    try:
+        found: ProjectCiSettings = project.ci_settings  # type: ignore[attr-defined]
+    except ProjectCiSettings.DoesNotExist:
+        return ProjectCiSettings(project=project)
+    return found
