@@ -103,14 +103,21 @@ class Coordinator:
         return User(self, 1, "root", self.data.admin_token.read_text().strip())
 
     def start(self) -> None:
+        self.write_config()
+        self.start_as_configured()
+
+    def write_config(self) -> None:
         self.data.root.mkdir(parents=True, exist_ok=True)
         addresses = Addresses(port=self.port, external_url=self.url, container_url=self.url)
         config.save(self.data, replace(self.settings, coordinator=addresses))
+
+    def start_as_configured(self) -> None:
+        """Beside another over the same folder: at its own port, the rest as the other."""
         words = [sys.executable, "-m", "shipline", "coordinator", "--data", str(self.data.root)]
+        words += ["--port", str(self.port)]
         with (self.data.root / "coordinator.log").open("ab") as log:
-            environment = os.environ | ({config.DATABASE_URL: self.database_url} if self.database_url else {})
             self.process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment()
             )
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
@@ -119,6 +126,9 @@ class Coordinator:
                     return
             time.sleep(0.02)
         pytest.fail(f"It did not start:\n{self.log[-3000:]}")
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | ({config.DATABASE_URL: self.database_url} if self.database_url else {})
 
     def end(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
@@ -150,10 +160,10 @@ class Coordinator:
 
 
 @contextmanager
-def running(folder: Path, settings: Config | None = None) -> Iterator[Coordinator]:
+def running(folder: Path, settings: Config | None = None, database_url: str = "") -> Iterator[Coordinator]:
     """A coordinator that is gone afterwards, whatever was done to it. What it logs is part of every test: an
     exception that nobody saw is a failure."""
-    coordinator = Coordinator(DataFolder(folder), settings or Config())
+    coordinator = Coordinator(DataFolder(folder), settings or Config(), database_url=database_url)
     try:
         coordinator.start()
         yield coordinator

@@ -27,7 +27,10 @@ def host() -> None:
 @click.option("--images", "with_images", is_flag=True, help="First see to every image that shipline needs.")
 @click.option("--browser", "with_browser", is_flag=True, help="See to a Chromium: SHIPLINE_BROWSER names it.")
 @click.option(
-    "--postgresql", "with_postgresql", is_flag=True, help="See to PostgreSQL: SHIPLINE_POSTGRESQL names its folder."
+    "--postgresql",
+    "with_postgresql",
+    is_flag=True,
+    help="See to PostgreSQL: SHIPLINE_POSTGRESQL names its folder.",
 )
 @click.option("--no-engine", is_flag=True, help="COMMAND needs no engine.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)

@@ -10,17 +10,22 @@ from shipline.coordinator.progress import (
     advance_pipeline,
     change_status,
     lock,
+    lock_pipeline,
     new_attempt,
     refuse_what_cannot_run,
     tell,
 )
-from shipline.model.status import FINISHED, JobStatus
+from shipline.model.status import ACTIVE, FINISHED, JobStatus
 
 
 def cancel_pipeline(pipeline: Pipeline) -> None:
     """Stop what runs, and start nothing more."""
     with transaction.atomic():
-        jobs = Job.objects.select_related("runner_manager").filter(pipeline=pipeline, retried=False)
+        rows = Job.objects.select_for_update(of=("self",), no_key=True).order_by("id")
+        jobs = rows.select_related("runner_manager").filter(pipeline=pipeline, retried=False)
+        # What runners may have in their hands comes before the pipeline, as with them: see `lock`.
+        list(jobs.filter(status__in=list(ACTIVE)))
+        lock_pipeline(pipeline.pk)
         for job in jobs.exclude(status__in=list(FINISHED)):
             _cancel(job)
         advance_pipeline(pipeline.pk)
@@ -59,6 +64,7 @@ def retry_job(job: Job) -> Job:
 def retry_pipeline(pipeline: Pipeline) -> None:
     """Every job that failed or was cancelled once more."""
     with transaction.atomic():
+        lock_pipeline(pipeline.pk)
         over = Job.objects.filter(pipeline=pipeline, retried=False)
         for job in over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)):
             retry_job(job)

@@ -1,4 +1,4 @@
-"""The pending jobs, as the hand-out reads them: by demand (`models/demand.py`), never one by one."""
+"""The pending jobs, as the hand-out reads them: by demand (`demand.py`), never one by one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from django.db import connection
 from django.db.models import QuerySet
 
+from shipline.coordinator.demand import read
 from shipline.coordinator.matching import Waiting
 from shipline.coordinator.models import Job
-from shipline.coordinator.models.demand import read
 from shipline.coordinator.prepared import Prepared
 from shipline.model.status import JobStatus
 

@@ -148,6 +148,8 @@ def _store(
 ) -> Pipeline:
     definition = compiled.pipeline
     now = timezone.now()
+    # Two pushes at once do not get one number.
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     newest = Pipeline.objects.filter(project=project).aggregate(newest=Max("iid"))["newest"] or 0
     pipeline = Pipeline.objects.create(
         project=project,

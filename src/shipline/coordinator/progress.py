@@ -68,11 +68,25 @@ def tell(*topics: str) -> None:
 
 def lock(job: Job) -> Job:
     """The job as it is now; nobody else changes it until the transaction ends. Whoever changes a status looks
-    at the job through this first: what a request has read before may be over."""
-    rows = Job.objects.select_for_update(of=("self",)).select_related(
+    at the job through this first: what a request has read before may be over.
+
+    Jobs that a runner may get or has are changed by runners' calls, under their own lock; all others together
+    with their pipeline, whose lock comes first. (On SQLite a transaction is alone anyway.)
+    """
+    if job.status not in ACTIVE:
+        lock_pipeline(job.pipeline_id)
+    rows = Job.objects.select_for_update(of=("self",), no_key=True).select_related(
         "project", "pipeline", "runner", "runner_manager"
     )
     return rows.get(pk=job.pk)
+
+
+def lock_pipeline(pipeline_id: int) -> str:
+    """Nobody else moves the pipeline on until the transaction ends. Answers its status."""
+    with connection.cursor() as cursor:
+        lock = "FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
+        cursor.execute(f"SELECT status FROM coordinator_pipeline WHERE id = %s {lock}", [pipeline_id])  # noqa: S608
+        return str(cursor.fetchone()[0])
 
 
 def advance_pipeline(pipeline_id: int) -> None:
@@ -103,7 +117,7 @@ def advance_pipeline(pipeline_id: int) -> None:
 
 def job_began(job: Job) -> None:
     """A job was pending and runs now. Nothing follows from that but its pipeline's own status."""
-    if _locked_status(job.pipeline_id) == PipelineStatus.RUNNING:
+    if lock_pipeline(job.pipeline_id) == PipelineStatus.RUNNING:
         tell(f"pipeline:{job.pipeline_id}", f"job:{job.pk}")
     else:
         advance_pipeline(job.pipeline_id)
@@ -113,19 +127,11 @@ def job_began(job: Job) -> None:
 def job_ended(job: Job) -> None:
     """A job is over. Carry out what follows, without a look at all the others where nothing can."""
     with transaction.atomic():
-        if _locked_status(job.pipeline_id) == PipelineStatus.RUNNING and _nothing_follows(job):
+        if lock_pipeline(job.pipeline_id) == PipelineStatus.RUNNING and _nothing_follows(job):
             tell(f"pipeline:{job.pipeline_id}", f"job:{job.pk}")
         else:
             advance_pipeline(job.pipeline_id)
             tell(f"job:{job.pk}")
-
-
-def _locked_status(pipeline_id: int) -> str:
-    """The pipeline's status; nobody else changes it until the transaction ends."""
-    with connection.cursor() as cursor:
-        lock = "FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
-        cursor.execute(f"SELECT status FROM coordinator_pipeline WHERE id = %s {lock}", [pipeline_id])  # noqa: S608
-        return str(cursor.fetchone()[0])
 
 
 def _nothing_follows(job: Job) -> bool:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import (
     Job,
     Project,
 )
+
+pytestmark = on_both_databases
 
 
 def test_the_log_grows_piece_by_piece(project: Project, job: Job) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import (
     ZIP,
     Job,
@@ -12,6 +13,8 @@ from tests.coordinator.server import (
     Runner,
     WorkTree,
 )
+
+pytestmark = on_both_databases
 
 
 def test_only_the_job_s_own_token_opens_it(project: Project, work_tree: WorkTree, runner: Runner) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils.deprecation import MiddlewareMixin

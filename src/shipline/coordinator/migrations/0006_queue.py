@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import migrations, models
 
 import shipline.coordinator.models.demand
-from shipline.coordinator.models.demand import word_of
+from shipline.coordinator.demand import word_of
 
 
 def fill(apps, schema_editor):
