@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,9 @@ class Running:
     data: DataFolder
     port: int
     process: subprocess.Popen[bytes]
-    up_seconds: float
+    up_seconds: float = 0.0
+    up_processor_seconds: float = 0.0
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -91,23 +93,44 @@ def started(data: DataFolder, database_url: str | None) -> Iterator[Running]:
     free = RateLimits(job_requests=0, job_traces=0, job_calls=0)
     config.save(data, Config(Addresses(port=port, external_url=url, container_url=url), rate_limits=free))
     environment = os.environ | ({config.DATABASE_URL: database_url} if database_url else {})
+    running = Running(data, port, _process(data, environment), environment=environment)
+    try:
+        _wait(running)
+        yield running
+    finally:
+        _end(running.process)
+
+
+def restart(running: Running) -> None:
+    """End it, and start it again over what is there."""
+    _end(running.process)
+    running.process = _process(running.data, running.environment)
+    _wait(running)
+
+
+def _process(data: DataFolder, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-m", "shipline", "coordinator", "--data", str(data.root)]
     with (data.root / "coordinator.log").open("ab") as log:
-        begun = time.monotonic()
-        process = subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def _wait(running: Running) -> None:
+    begun = time.monotonic()
+    while not _answers(running.url):
+        if running.process.poll() is not None or time.monotonic() - begun > READY_SECONDS:
+            raise RuntimeError((running.data.root / "coordinator.log").read_text()[-2000:])
+        time.sleep(0.01)
+    running.up_seconds = time.monotonic() - begun
+    running.up_processor_seconds = running.processor_seconds()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
     try:
-        while not _answers(url):
-            if process.poll() is not None or time.monotonic() - begun > READY_SECONDS:
-                raise RuntimeError((data.root / "coordinator.log").read_text()[-2000:])
-            time.sleep(0.01)
-        yield Running(data, port, process, time.monotonic() - begun)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _answers(url: str) -> bool:

@@ -30,11 +30,18 @@ def handed_out(running: Running, database: str, say: Say, jobs: int, waiting: in
     say(f"{database}: {jobs} jobs, one by one, to {waiting} runners that wait")
     with running.client() as client:
         ids = [_manual_job(client, number) for _ in range(jobs)]
+    used = running.processor_seconds()
     seconds = sorted(asyncio.run(_measure(running, number, tokens, ids)))
+    used = running.processor_seconds() - used
     tail = statistics.quantiles(seconds, n=100)[98]
     name = f"{waiting} runners wait, {database}"
     return [
-        Figure(f"pending to handed out, median: {name}", tuple(seconds), MEDIAN_AIM),
+        Figure(
+            f"pending to handed out, median: {name}",
+            tuple(seconds),
+            MEDIAN_AIM,
+            note=f"CPU {used / jobs * 1000:.0f} ms a job",
+        ),
         Figure(f"pending to handed out, 99th percentile: {name}", (tail,), TAIL_AIM),
     ]
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from threading import Lock
 
@@ -22,6 +23,7 @@ from shipline.host.postgresql import Server, ensure_postgresql, server
 
 pytestmark = pytest.mark.postgresql
 Pair = tuple[Coordinator, Coordinator]
+_numbers = count(1)
 CI = "job:\n  script: echo\n"
 DELAYED = "job:\n  when: delayed\n  start_in: 1 second\n  script: echo\n"
 MANY = "job:\n  parallel: {jobs}\n  script: echo\n"
@@ -36,8 +38,8 @@ def pair(postgresql: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def own_pair(request: pytest.FixtureRequest, postgresql: Server, tmp_path: Path) -> Iterator[Pair]:
-    with both(postgresql.create_database(f"pair of {request.node.name}"[:63]), tmp_path / "data") as started:
+def own_pair(postgresql: Server, tmp_path: Path) -> Iterator[Pair]:
+    with both(postgresql.create_database(f"pair{next(_numbers)}"), tmp_path / "data") as started:
         yield started
 
 

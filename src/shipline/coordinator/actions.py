@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from shipline.coordinator.database import again_after_deadlock
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.progress import (
     RefusedChange,
@@ -18,6 +19,7 @@ from shipline.coordinator.progress import (
 from shipline.model.status import ACTIVE, FINISHED, JobStatus
 
 
+@again_after_deadlock
 def cancel_pipeline(pipeline: Pipeline) -> None:
     """Stop what runs, and start nothing more."""
     with transaction.atomic():
@@ -31,6 +33,7 @@ def cancel_pipeline(pipeline: Pipeline) -> None:
         advance_pipeline(pipeline.pk)
 
 
+@again_after_deadlock
 def cancel_job(job: Job) -> None:
     """A running job is told so at its runner's next word, and runs its after_script if the runner can."""
     with transaction.atomic():
@@ -47,6 +50,7 @@ def _cancel(job: Job) -> None:
     tell(f"job:{job.pk}")
 
 
+@again_after_deadlock
 def retry_job(job: Job) -> Job:
     """A finished job once more; jobs that were skipped because of it get their chance too."""
     with transaction.atomic():
@@ -61,6 +65,7 @@ def retry_job(job: Job) -> Job:
     return fresh
 
 
+@again_after_deadlock
 def retry_pipeline(pipeline: Pipeline) -> None:
     """Every job that failed or was cancelled once more."""
     with transaction.atomic():
@@ -70,6 +75,7 @@ def retry_pipeline(pipeline: Pipeline) -> None:
             retry_job(job)
 
 
+@again_after_deadlock
 def play_job(job: Job) -> None:
     """Start a manual job."""
     with transaction.atomic():

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from shipline.config import DATABASE_URL
@@ -39,7 +40,10 @@ _USUAL = {
 IDLE_SECONDS = 60.0
 # Advisory locks of this database; the first number says that they are ours.
 LOCK_SPACE, STARTING, SWEEPING = 0x5348, 1, 2
+DEADLOCK_RETRIES = 3
 Settings = dict[str, Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def settings_of(url: str | None, sqlite: Path) -> Settings:
@@ -194,6 +198,26 @@ def _something_came(driver: Any) -> bool:
 def is_deadlock(error: BaseException) -> bool:
     """Two transactions waited for each other's rows, and PostgreSQL has ended this one: it may be done again."""
     return getattr(error.__cause__, "sqlstate", None) in ("40P01", "40001")
+
+
+def again_after_deadlock(function: Callable[P, R]) -> Callable[P, R]:
+    """For a use case that is a transaction of its own: PostgreSQL has undone it, so it may be done again. Inside
+    another transaction it is that one's matter."""
+
+    @wraps(function)
+    def repeated(*args: P.args, **kwargs: P.kwargs) -> R:
+        from django.db import OperationalError, connection
+
+        if not connection.in_atomic_block:
+            for _ in range(DEADLOCK_RETRIES):
+                try:
+                    return function(*args, **kwargs)
+                except OperationalError as error:
+                    if not is_deadlock(error):
+                        raise
+        return function(*args, **kwargs)
+
+    return repeated
 
 
 def is_gone(error: BaseException) -> bool:

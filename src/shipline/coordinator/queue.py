@@ -16,6 +16,7 @@ from shipline.coordinator.features import unsupported
 from shipline.coordinator.handing_out import facts_of_job
 from shipline.coordinator.job_payload import JobFacts, notices, payload
 from shipline.coordinator.jobs import give_up
+from shipline.coordinator.matching import Waiting
 from shipline.coordinator.models import Job, Runner, RunnerManager
 from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, job_began, tell
 from shipline.coordinator.runners import Caller, facts_of
@@ -26,10 +27,12 @@ from shipline.protocols import runner_api as api
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What a runner gets. `conflict`: there were jobs for it, and others were quicker with every one."""
+    """What a runner gets. `conflict`: there were jobs for it, and others were quicker with every one.
+    `nobody_waits`: there was no pending job, for any runner."""
 
     payload: api.JobPayload | None = None
     conflict: bool = False
+    nobody_waits: bool = False
 
 
 class Unready(Exception):
@@ -50,7 +53,10 @@ def take_job(caller: Caller) -> Handed:
     """Give the first pending job that the runner may take, to this manager of it alone. The caller has just been
     read."""
     runner = caller.runner
-    demands = _demands_for(runner)
+    first = list(pending.first_of_each())
+    if not first:
+        return Handed(nobody_waits=True)
+    demands = _demands_for(runner, first)
     for demand in demands:
         while True:
             try:
@@ -72,10 +78,10 @@ def take_job(caller: Caller) -> Handed:
     return Handed(conflict=any(pending.of_demand(demand).exists() for demand in demands))
 
 
-def _demands_for(runner: Runner) -> list[str]:
+def _demands_for(runner: Runner, found: list[tuple[str, Waiting]]) -> list[str]:
     """What this runner may take, in its order. Read without a lock: who asks in vain holds up nobody. All jobs of
     one demand are alike to it, so it is enough to look at the first of each."""
-    first = {waiting.id: (demand, waiting) for demand, waiting in pending.first_of_each()}
+    first = {waiting.id: (demand, waiting) for demand, waiting in found}
     projects = {waiting.project_id for _, waiting in first.values()}
     # Which project comes first is a question only when there are several.
     running = running_on_instance_runners() if len(projects) > 1 else {}

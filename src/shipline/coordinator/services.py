@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from django.apps import apps
-from django.db import OperationalError
 
 from shipline.config import Config, DataFolder
 from shipline.coordinator import database
@@ -22,12 +21,19 @@ from shipline.coordinator.repositories import Repositories
 
 if TYPE_CHECKING:
     from shipline.coordinator.events import Events
+    from shipline.coordinator.waiting_line import WaitingLine
 
-DEADLOCK_RETRIES = 3
 # When a thread of the pool has last used its connection.
 _thread = threading.local()
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def _line() -> WaitingLine:
+    # It stands above models, which want Django to be ready.
+    from shipline.coordinator.waiting_line import WaitingLine
+
+    return WaitingLine()
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Services:
     # The pushes under way: the token of their hooks -> project and user.
     pushes: dict[str, tuple[int, int]] = field(default_factory=dict)
     rate_limits: RateLimits = field(default_factory=RateLimits)
+    line: WaitingLine = field(default_factory=_line)
 
 
 def install(services: Services) -> None:
@@ -61,11 +68,5 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
 
 
 def _attempt(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    for _ in range(DEADLOCK_RETRIES):
-        _thread.used = database.usable_connection(getattr(_thread, "used", 0.0))
-        try:
-            return function(*args, **kwargs)
-        except OperationalError as error:
-            if not database.is_deadlock(error):
-                raise
-    return function(*args, **kwargs)
+    _thread.used = database.usable_connection(getattr(_thread, "used", 0.0))
+    return database.again_after_deadlock(function)(*args, **kwargs)

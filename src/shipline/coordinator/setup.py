@@ -10,6 +10,8 @@ import django
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from shipline.config import Config, DataFolder
 from shipline.coordinator import database, tokens
@@ -42,7 +44,7 @@ def prepare(data: DataFolder) -> None:
     """Migrate the database; on the first start make the administrator, its token and the registry's key. Raises
     HostError when the database cannot be reached."""
     with database.reached(), starting(data.coordinator), database.starting_alone():
-        call_command("migrate", verbosity=0, interactive=False)
+        _migrate()
         user_model = apps.get_model("auth", "User")
         user, fresh = user_model.objects.get_or_create(
             username=ADMIN, defaults={"is_superuser": True, "is_staff": True, "first_name": "Administrator"}
@@ -59,6 +61,13 @@ def prepare(data: DataFolder) -> None:
             )
             write_secret(data.admin_token, kept)
         ensure_certificate(data.registry_token_certificate)
+
+
+def _migrate() -> None:
+    """Only when there is something to do: Django looks at much more than that, at every start."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0, interactive=False)
 
 
 def write_secret(path: Path, value: str) -> None:

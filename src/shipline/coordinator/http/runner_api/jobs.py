@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from shipline.coordinator import job_updates, queue, runners, tokens
@@ -31,13 +33,19 @@ async def request_job(request: HttpRequest) -> HttpResponseBase:
     only(request, "POST")
     asked = api.JobRequest.model_validate_json(body(request, api.REQUEST_LIMIT))
     limit_token("job_requests", asked.token)
-    caller, version, handed = await in_database(_look, asked, address_of(request))
-    if handed is not None:
-        return _answer(handed, version)
-    events = services().events
-    if await events.wait(("queue",), LONG_POLL_SECONDS) and not events.stopping.is_set():
-        version = events.queue_version
-        return _answer(await in_database(queue.take_job_after_waiting, caller), version)
+    events, line = services().events, services().line
+    with events.watch("queue") as watch:
+        caller, version, handed = await in_database(_look, asked, address_of(request))
+        if handed is not None:
+            return _answer(handed, version)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LONG_POLL_SECONDS
+        # What others were quicker with is no news: it waits on.
+        while await watch.changed(max(0.0, end - loop.time())) and not events.stopping.is_set():
+            version = events.queue_version
+            handed = await line.look(events, lambda: in_database(queue.take_job_after_waiting, caller))
+            if handed.payload is not None or handed.conflict:
+                return _answer(handed, version)
     return _nothing(version)
 
 
