@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from shipline.coordinator.abilities import missing
 from shipline.coordinator.models import Job, Pipeline
+from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.services import services
 from shipline.errors import ShiplineError
 from shipline.model.definition import JobDefinition
@@ -75,10 +76,20 @@ def lock(job: Job) -> Job:
     """
     if job.status not in ACTIVE:
         lock_pipeline(job.pipeline_id)
-    rows = Job.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "project", "pipeline", "runner", "runner_manager"
-    )
-    return rows.get(pk=job.pk)
+    found = _LOCKED.first(job.pk)
+    if found is None:
+        raise Job.DoesNotExist(f"job {job.pk} is gone")
+    return found
+
+
+_LOCKED = Prepared(
+    lambda pk: (
+        Job.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("project", "pipeline", "runner", "runner_manager")
+        .filter(pk=pk)
+    ),
+    -1,
+)
 
 
 def lock_pipeline(pipeline_id: int) -> str:
@@ -139,11 +150,30 @@ def _nothing_follows(job: Job) -> bool:
     than whole stages: then nobody's turn has come, and the pipeline runs as before."""
     if job.status != JobStatus.SUCCESS:
         return False
-    others = Job.objects.filter(pipeline=job.pipeline_id, retried=False)
-    if not others.filter(status__in=ACTIVE, stage_index__lte=job.stage_index).exists():
-        return False
-    to_come = others.exclude(status__in=ACTIVE | FINISHED)
+    with connection.cursor() as cursor:
+        cursor.execute(_GO_ON, [job.pipeline_id, job.stage_index])
+        if cursor.fetchone() is None:
+            return False
+        cursor.execute(_TO_COME, [job.pipeline_id])
+        if cursor.fetchone() is None:
+            return True
+    to_come = Job.objects.filter(pipeline=job.pipeline_id, retried=False).exclude(
+        status__in=ACTIVE | FINISHED
+    )
     return not to_come.exclude(status=JobStatus.CREATED, definition__needs=None).exists()
+
+
+_GO_ON = """
+SELECT 1 FROM coordinator_job
+WHERE pipeline_id = %s AND NOT retried AND status IN ('pending', 'running', 'canceling') AND stage_index <= %s
+LIMIT 1
+"""
+_TO_COME = """
+SELECT 1 FROM coordinator_job
+WHERE pipeline_id = %s AND NOT retried
+    AND status IN ('created', 'waiting_for_resource', 'scheduled', 'manual')
+LIMIT 1
+"""
 
 
 def _schedule(job: Job, step: Change) -> None:
