@@ -15,7 +15,7 @@ FILE = Path("/data/coordinator/db.sqlite3")
 
 def test_without_a_url_it_is_sqlite_in_the_data_folder() -> None:
     settings = settings_of(None, FILE)
-    assert settings["ENGINE"].endswith("sqlite3")
+    assert settings["ENGINE"].endswith("sqlite")
     assert settings["NAME"] == str(FILE)
     assert "synchronous=FULL" in settings["OPTIONS"]["init_command"]
     assert settings["OPTIONS"]["transaction_mode"] == "IMMEDIATE"

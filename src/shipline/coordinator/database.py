@@ -55,7 +55,7 @@ def settings_of(url: str | None, sqlite: Path) -> Settings:
 def _sqlite(path: Path) -> Settings:
     """SQLite, with many readers beside one writer."""
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "shipline.coordinator.sqlite",
         "NAME": str(path),
         "CONN_MAX_AGE": None,
         "OPTIONS": {
