@@ -126,11 +126,13 @@ class LocalAws:
 class Runners:
     """`allow_registration_token` lets registration tokens make runners, as before GitLab 16.
     `token_expiration_seconds` after which a runner's new token opens nothing; 0: never. `silence_seconds` after
-    which a runner that tells nothing of its job is taken for dead."""
+    which a runner that tells nothing of its job is taken for dead; `acknowledge_seconds` after which a job goes
+    back to the queue that a runner was handed and has not begun (two-phase commit)."""
 
     allow_registration_token: bool = False
     token_expiration_seconds: int = 0
     silence_seconds: int = 600
+    acknowledge_seconds: int = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +152,10 @@ class Config:
     coordinator: Coordinator = field(default_factory=Coordinator)
     registry: Registry = field(default_factory=Registry)
     aws: LocalAws = field(default_factory=LocalAws)
-    runners: Runners = field(default_factory=Runners)
-    rate_limits: RateLimits = field(default_factory=RateLimits)
     # What `[limits]` sets, by the names of `compiler/limits.py`, which knows them.
     limits: Mapping[str, Any] = field(default_factory=dict)
+    runners: Runners = field(default_factory=Runners)
+    rate_limits: RateLimits = field(default_factory=RateLimits)
 
 
 _SECTIONS = {
@@ -240,6 +242,12 @@ def demo_data_folder(environ: Mapping[str, str] = os.environ) -> Path:
 def docker_host(environ: Mapping[str, str] = os.environ) -> str | None:
     """What DOCKER_HOST says, if anything."""
     return environ.get("DOCKER_HOST") or None
+
+
+def runner_config_file(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The runner's config.toml that CONFIG_FILE names, as it does for gitlab-runner."""
+    named = environ.get("CONFIG_FILE")
+    return Path(named) if named else None
 
 
 def browser(environ: Mapping[str, str] = os.environ) -> str | None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shipline.compiler import PushFacts
 from shipline.compiler.visible import Visible, for_includes, job_variables
 from shipline.model.definition import Environment, JobDefinition, When
@@ -67,3 +69,14 @@ def test_an_environment_is_seen_but_not_its_slug() -> None:
         "CI_ENVIRONMENT_TIER": "production",
         "CI_ENVIRONMENT_URL": "https://x",
     }
+
+
+def test_a_job_of_an_environment_sees_what_is_set_for_that() -> None:
+    def set_for(environment: str) -> tuple[Variable, ...]:
+        return (Variable("S", f"for {environment}"), Variable("HOST", "$S", raw=False))
+
+    visible = Visible(replace(FACTS, set_for=set_for))
+    job = replace(JOB, environment=Environment("review/$A"))
+    assert visible.job(job)["S"] == "for review/yaml"
+    assert visible.job(job).expanded("HOST") == "for review/yaml"
+    assert visible.job(JOB)["S"] == visible.workflow(())["S"] == "setting"

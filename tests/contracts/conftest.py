@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,9 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.contracts import gitlab_runner
+from tests.contracts.gitlab_runner import OfficialRunner, started
+from tests.coordinator.server import Coordinator, Project, WorkTree, running
 
 from shipline import config
 from shipline.config import Config, DataFolder, Registry
@@ -140,3 +144,58 @@ def shared_endpoint(tmp_path_factory: pytest.TempPathFactory, docker_host: str) 
 async def _reap(endpoint: Endpoint) -> int:
     async with connect(endpoint.docker_host) as docker:
         return (await reap(docker, endpoint.data.owner())).containers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """GitLab's own runner is nothing that shipline could bring along: where there is none, the summary says so,
+    once for each file of tests and not for each test."""
+    if gitlab_runner.named():
+        return
+    reason = f"no gitlab-runner on this machine: set {gitlab_runner.BINARY_VARIABLE}"
+    for item in items:
+        if "gitlab_runner_program" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def gitlab_runner_program() -> Path:
+    """GitLab's own runner, wherever it is to be had."""
+    found = shutil.which(gitlab_runner.named())
+    if found is None:
+        pytest.fail(f"{gitlab_runner.BINARY_VARIABLE} is {gitlab_runner.named()}, which is no program.")
+    return Path(found).resolve()
+
+
+@pytest.fixture(scope="session")
+def coordinator(
+    tmp_path_factory: pytest.TempPathFactory, gitlab_runner_program: Path
+) -> Iterator[Coordinator]:
+    """One coordinator for GitLab's runner; each test has a project and runners of its own."""
+    with running(tmp_path_factory.mktemp("coordinator")) as started_here:
+        yield started_here
+
+
+@pytest.fixture
+def project(coordinator: Coordinator) -> Project:
+    return coordinator.project()
+
+
+@pytest.fixture
+def work_tree(project: Project, tmp_path: Path) -> WorkTree:
+    return project.work_tree(tmp_path / "work-tree")
+
+
+@pytest.fixture
+def own_coordinator(tmp_path: Path, gitlab_runner_program: Path) -> Iterator[Coordinator]:
+    """For a test that stops it."""
+    with running(tmp_path / "coordinator") as started_here:
+        yield started_here
+
+
+@pytest.fixture
+def manager(gitlab_runner_program: Path, project: Project, tmp_path: Path) -> Iterator[OfficialRunner]:
+    """One that takes two of the project's jobs at once; it is gone afterwards."""
+    made = OfficialRunner(gitlab_runner_program, tmp_path / "gitlab-runner")
+    made.configure(made.shell(project.runner()), concurrent=2)
+    with started(made):
+        yield made

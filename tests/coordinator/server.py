@@ -32,7 +32,7 @@ READY_SECONDS = 60.0
 ANSWER_SECONDS = 30.0
 Json = dict[str, Any]
 # GitLab's access levels.
-GUEST, REPORTER, DEVELOPER, MAINTAINER = 10, 20, 30, 40
+GUEST, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 20, 30, 40, 50
 # What a runner of today can do, as far as a server asks for it.
 FEATURES = dict.fromkeys(
     (
@@ -70,13 +70,13 @@ def zipped(**files: str | bytes) -> bytes:
 ZIP = zipped(**{"a.txt": "a"})
 
 
-def until(found: Callable[[], Any], what: str, seconds: float = ANSWER_SECONDS) -> Any:
+def until(found: Callable[[], Any], what: str, seconds: float = ANSWER_SECONDS, pause: float = 0.02) -> Any:
     """What `found` gives as soon as that is true; the test fails when it never is."""
     deadline = time.monotonic() + seconds
     while not (value := found()):
         if time.monotonic() > deadline:
             pytest.fail(f"It did not happen: {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
     return value
 
 
@@ -89,10 +89,16 @@ class Coordinator:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     database_url: str = ""
+    # Where containers reach it, if they shall: it listens there too.
+    bridge: str = ""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def container_url(self) -> str:
+        return f"http://{self.bridge}:{self.port}" if self.bridge else self.url
 
     @property
     def log(self) -> str:
@@ -108,7 +114,8 @@ class Coordinator:
 
     def write_config(self) -> None:
         self.data.root.mkdir(parents=True, exist_ok=True)
-        addresses = Addresses(port=self.port, external_url=self.url, container_url=self.url)
+        bind = ("127.0.0.1", self.bridge) if self.bridge else ("127.0.0.1",)
+        addresses = Addresses(self.port, bind, external_url=self.url, container_url=self.container_url)
         config.save(self.data, replace(self.settings, coordinator=addresses))
 
     def start_as_configured(self) -> None:
@@ -129,6 +136,11 @@ class Coordinator:
 
     def environment(self) -> dict[str, str]:
         return os.environ | ({config.DATABASE_URL: self.database_url} if self.database_url else {})
+
+    def prepare(self) -> None:
+        """The group of the projects of tests. What a test wants protected it protects itself."""
+        group = {"name": "acme", "path": "acme", "default_branch_protection": 0}
+        self.root.post("groups", group)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
@@ -160,12 +172,17 @@ class Coordinator:
 
 
 @contextmanager
-def running(folder: Path, settings: Config | None = None, database_url: str = "") -> Iterator[Coordinator]:
+def running(
+    folder: Path, settings: Config | None = None, database_url: str = "", bridge: str = ""
+) -> Iterator[Coordinator]:
     """A coordinator that is gone afterwards, whatever was done to it. What it logs is part of every test: an
     exception that nobody saw is a failure."""
-    coordinator = Coordinator(DataFolder(folder), settings or Config(), database_url=database_url)
+    coordinator = Coordinator(
+        DataFolder(folder), settings or Config(), database_url=database_url, bridge=bridge
+    )
     try:
         coordinator.start()
+        coordinator.prepare()
         yield coordinator
     finally:
         if coordinator.process is not None and coordinator.process.poll() is None:
@@ -253,6 +270,31 @@ class Project:
         number = pipeline or self.pipeline()["id"]
         found = self.root.get(f"projects/{self.id}/pipelines/{number}/jobs?per_page=100")
         return {job["name"]: job for job in found}
+
+    def bridges(self, pipeline: int | None = None) -> dict[str, Json]:
+        """The newest pipeline's trigger jobs by name."""
+        number = pipeline or self.pipeline()["id"]
+        found = self.root.get(f"projects/{self.id}/pipelines/{number}/bridges?per_page=100")
+        return {job["name"]: job for job in found}
+
+    def downstream(self, bridge: str, pipeline: int | None = None) -> Json:
+        """The pipeline that a trigger job has started, as soon as it has."""
+        number = pipeline or self.pipeline()["id"]
+        job = until(
+            lambda: (found := self.bridges(number)[bridge])["downstream_pipeline"] and found,
+            f"{bridge} starts a pipeline",
+        )
+        return dict(job["downstream_pipeline"])
+
+    def bridge_ends(self, bridge: str, status: str, pipeline: int | None = None) -> Json:
+        """The trigger job, once it has that status."""
+        number = pipeline or self.pipeline()["id"]
+        return dict(
+            until(
+                lambda: (found := self.bridges(number)[bridge])["status"] == status and found,
+                f"{bridge} becomes {status}",
+            )
+        )
 
     def statuses(self) -> dict[str, str]:
         return {name: job["status"] for name, job in self.jobs().items()}
@@ -367,6 +409,12 @@ class Runner:
             answer = client.post("/api/v4/jobs/request", json=body)
         self.last_update = answer.headers.get("X-GitLab-Last-Update", "")
         return answer
+
+    def call(self, method: str, path: str, **members: Any) -> httpx.Response:
+        """Of /runners, with the token unless another is given."""
+        body = {"token": self.token, "system_id": self.system_id} | members
+        with self.coordinator.client() as client:
+            return client.request(method, f"/api/v4/runners{path}", json=body)
 
     def take(self) -> Job:
         """The next job, which must be there."""

@@ -25,7 +25,7 @@ def test_a_job_that_cannot_mean_what_was_written_fails_before_it_starts_and_says
 
 
 def test_a_manual_job_of_that_kind_fails_when_it_is_played(project: Project, work_tree: WorkTree) -> None:
-    work_tree.ship("deploy: {script: make, when: manual, resource_group: production}\n")
+    work_tree.ship("deploy: {script: make, when: manual, dast_configuration: {site_profile: shop}}\n")
     answer = project.act("play", project.jobs()["deploy"]["id"])
     assert (answer.status_code, answer.json()["status"]) == (200, "failed")
 
@@ -33,10 +33,13 @@ def test_a_manual_job_of_that_kind_fails_when_it_is_played(project: Project, wor
 def test_a_job_that_only_does_without_something_runs_and_its_log_says_so(
     project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:
-    work_tree.ship("build: {script: make, environment: production, cache: {paths: [.pip/]}}\n")
+    work_tree.ship(
+        "build:\n  script: make\n"
+        "  environment: {name: production, kubernetes: {namespace: shop, agent: here}}\n"
+    )
     job = runner.take()
     job.succeed()
-    assert "Without effect here yet: cache, environment" in project.trace(job.id)
+    assert "Without effect here yet: environment:kubernetes" in project.trace(job.id)
 
 
 def test_instances_of_a_parallel_job_know_which_they_are(

@@ -112,7 +112,7 @@ def test_an_empty_repository_has_nothing_to_check(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "reading", "writing"), [(GUEST, 404, 404), (REPORTER, 200, 403), (DEVELOPER, 200, 200)]
+    ("level", "reading", "writing"), [(GUEST, 403, 403), (REPORTER, 200, 403), (DEVELOPER, 200, 200)]
 )
 def test_who_may_read_code_may_get_and_who_may_push_may_post(
     project: Project, work_tree: WorkTree, level: int, reading: int, writing: int

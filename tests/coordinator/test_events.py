@@ -72,3 +72,14 @@ async def test_when_it_stops_everybody_is_woken_now_and_from_now_on() -> None:
     with events.watch("job:1") as watch:
         assert await watch.changed(LONG)
         assert await watch.changed(LONG)
+
+
+async def test_a_topic_is_watched_by_who_waits_for_it_and_by_who_has_asked_lately() -> None:
+    events = Events(asyncio.get_running_loop())
+    assert not events.is_watched("job:1")
+    with events.watch("job:1"):
+        assert events.is_watched("job:1")
+    assert not events.is_watched("job:1")
+    await asyncio.to_thread(events.look_at, "job:1")
+    assert events.is_watched("job:1")
+    assert not events.is_watched("job:2")

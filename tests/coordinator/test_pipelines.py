@@ -53,9 +53,11 @@ def test_a_failure_that_is_allowed_does_not(project: Project, work_tree: WorkTre
     ci = STAGES.replace("script: make\n", "script: make\n  allow_failure: {exit_codes: [42]}\n")
     work_tree.ship(ci)
     runner.take().fail(exit_code=42)
+    assert project.jobs()["build"]["allow_failure"] is True
     assert runner.take().name == "test"
     work_tree.ship(ci)
     runner.take().fail(exit_code=41)
+    assert project.jobs()["build"]["allow_failure"] is False
     assert project.statuses()["test"] == "skipped"
 
 

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipline.model.expansion import LENGTH_LIMIT, circle, expand, expand_all, references
+from shipline.model.expansion import (
+    GROWTH_LIMIT,
+    LENGTH_LIMIT,
+    circle,
+    expand,
+    expand_all,
+    expand_for_runner,
+    references,
+)
 from shipline.model.variable import Variable
 
 VALUES = {"A": "one", "B": "two", "1ST": "first", "REF": "$A"}
@@ -88,3 +96,39 @@ def test_expansion_is_total(text: str, values: dict[str, str]) -> None:
 @given(st.dictionaries(st.sampled_from("ABCDE"), st.text("$ABCDE x", max_size=8)))
 def test_every_set_of_variables_is_expanded(values: dict[str, str]) -> None:
     assert set(expanded(*variables(**values))) == set(values)
+
+
+def handed_out(*listed: Variable) -> dict[str, str]:
+    return {variable.key: variable.value for variable in expand_for_runner(listed)}
+
+
+def test_a_runner_that_goes_one_step_gets_values_in_depth() -> None:
+    listed = (Variable("A", "a-$B"), Variable("B", "b-${C}"), Variable("C", "c"))
+    assert handed_out(*listed) == {"A": "a-b-c", "B": "b-c", "C": "c"}
+
+
+def test_what_the_runner_shall_still_see_is_left_to_it() -> None:
+    listed = (
+        Variable("A", "$$B $B $NONE $FILE $RAW"),
+        Variable("B", "1"),
+        Variable("FILE", "content of $B", file=True),
+        Variable("RAW", "$B", raw=True),
+    )
+    assert handed_out(*listed) == {
+        "A": "$$B 1 $NONE $FILE $RAW",
+        "B": "1",
+        "FILE": "content of 1",
+        "RAW": "$B",
+    }
+
+
+def test_a_circle_of_a_runner_s_variables_ends() -> None:
+    assert handed_out(Variable("A", "$B"), Variable("B", "x$A"))["A"] == "x$A"
+
+
+def test_what_a_runner_gets_has_a_limit_and_is_not_cut() -> None:
+    listed = [Variable("V0", "x" * 1000), *(Variable(f"V{n}", f"$V{n - 1}" * 100) for n in range(1, 9))]
+    found = handed_out(*listed)
+    assert found["V1"] == "x" * 100_000
+    assert sum(map(len, found.values())) < 2 * GROWTH_LIMIT
+    assert "$V" in found["V8"]

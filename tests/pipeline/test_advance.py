@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipline.model.definition import Need, Retry, When
-from shipline.model.status import ACTIVE, FINISHED, JobStatus, PipelineStatus
-from shipline.pipeline import JobState, PipelineState, RetryJob, advance, next_wake, status_of
+from shipline.model.status import ACTIVE, FINISHED, JobStatus
+from shipline.pipeline import Change, JobState, PipelineState, RetryJob, advance, enqueue, next_wake
+from shipline.pipeline.deployments import OUTDATED
 
 S = JobStatus
 NOW = 1000.0
@@ -125,31 +126,36 @@ def test_retry_looks_at_the_reason_and_the_exit_code() -> None:
     assert told(job("a", 0, S.FAILED, retry=Retry(2, (), (137,)), exit_code=137)) == {"a": "retry"}
 
 
-@pytest.mark.parametrize(
-    ("statuses", "expected"),
-    [
-        ([S.CREATED], "created"),
-        ([S.PENDING, S.CREATED], "pending"),
-        ([S.SUCCESS, S.PENDING], "running"),
-        ([S.SUCCESS, S.CREATED], "running"),
-        ([S.RUNNING, S.FAILED], "running"),
-        ([S.SUCCESS, S.SUCCESS], "success"),
-        ([S.SUCCESS, S.SKIPPED], "success"),
-        ([S.FAILED, S.SKIPPED], "failed"),
-        ([S.CANCELED, S.SUCCESS], "canceled"),
-        ([S.CANCELED, S.FAILED], "failed"),
-        ([S.SKIPPED], "skipped"),
-        ([S.MANUAL, S.SUCCESS], "manual"),
-        ([S.SCHEDULED, S.SUCCESS], "scheduled"),
-    ],
-)
-def test_the_pipelines_status_is_composed_from_its_jobs(statuses: list[JobStatus], expected: str) -> None:
-    assert status_of(job(f"j{number}", 0, status) for number, status in enumerate(statuses)) == expected
+def test_a_job_of_a_resource_group_waits_for_it_and_starts_when_it_has_it() -> None:
+    assert told(job("a", resource_group="production")) == {"a": "waiting_for_resource"}
+    waiting = job("a", 0, S.WAITING_FOR_RESOURCE, resource_group="production")
+    assert told(waiting, job("b", 1)) == {}
+    assert told(replace(waiting, holds_resource=True), job("b", 1)) == {"a": "pending"}
 
 
-def test_allowed_failures_do_not_make_a_pipeline_red() -> None:
-    jobs = [job("a", 0, S.FAILED, allow_failure=True), job("b", 0, S.SUCCESS)]
-    assert status_of(jobs) == PipelineStatus.SUCCESS
+def test_a_delayed_job_waits_for_its_resource_when_it_is_due() -> None:
+    due = job("a", 0, S.SCHEDULED, when=When.DELAYED, scheduled_at=NOW, resource_group="production")
+    assert told(due) == {"a": "waiting_for_resource"}
+
+
+def test_a_manual_job_takes_no_resource_before_it_is_played() -> None:
+    assert told(job("a", when=When.MANUAL, resource_group="production")) == {"a": "manual"}
+    played = enqueue(job("a", 0, S.MANUAL, resource_group="production"), "somebody started it")
+    assert played.status is S.WAITING_FOR_RESOURCE
+
+
+def test_an_outdated_deployment_fails_instead_of_running_and_is_not_tried_again() -> None:
+    old = job("a", outdated="it is older", retry=Retry(2))
+    (step,) = advance(PipelineState((old, job("b", 1))), NOW)[:1]
+    assert isinstance(step, Change)
+    assert (step.status, step.reason, step.failure_reason) == (S.FAILED, "it is older", OUTDATED)
+    assert told(old, job("b", 1)) == {"a": "failed", "b": "skipped"}
+    assert told(job("a", 0, S.FAILED, failure_reason=OUTDATED, retry=Retry(2))) == {}
+
+
+def test_a_deployment_that_becomes_outdated_while_it_waits_for_its_resource_gives_up() -> None:
+    waiting = job("a", 0, S.WAITING_FOR_RESOURCE, resource_group="production", outdated="it is older")
+    assert told(waiting) == {"a": "failed"}
 
 
 @st.composite

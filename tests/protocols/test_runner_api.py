@@ -10,6 +10,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from shipline.protocols.runner_api import (
+    DockerOptions,
+    ExecutorOptions,
+    JobImage,
     JobPayload,
     JobRequest,
     JobUpdate,
@@ -230,7 +233,14 @@ def test_the_least_payload_has_defaults() -> None:
 
 def test_members_of_newer_servers_are_ignored() -> None:
     assert read({**PAYLOAD, "policy_options": {"x": [1]}, "suspended": None}) == read(PAYLOAD)
-    assert read(changed("image.executor_opts", {"docker": {"platform": "arm64"}})) == read(PAYLOAD)
+    assert read(changed("image.executor_opts", {"windows": {"edition": "core"}})) == read(PAYLOAD)
+
+
+def test_a_runner_is_sent_those_executor_options_only_that_the_job_asks_for() -> None:
+    """Of others an older runner says in the job's log that it does not know them."""
+    for options in ({}, {"docker": {"platform": "linux/arm64"}}, {"kubernetes": {"user": "1000"}}):
+        written = json.loads(read(changed("image.executor_opts", options)).model_dump_json())
+        assert written["image"]["executor_opts"] == options
 
 
 @pytest.mark.parametrize(
@@ -389,3 +399,19 @@ def test_what_an_end_does_not_say_is_not_sent() -> None:
         "failure_reason": "",
         "checksum": "",
     }
+
+
+def test_a_user_may_be_a_number() -> None:
+    asked = changed("image.executor_opts", {"docker": {"user": 1000, "platform": None}})
+    image = read(asked).image
+    assert image is not None
+    assert (image.executor_opts.docker.user, image.executor_opts.docker.platform) == ("1000", "")
+
+
+def test_options_that_nobody_has_set_are_not_in_the_message() -> None:
+    """gitlab-runner refuses a job with an option that it does not know, even an empty one."""
+    plain = JobImage(name="python:3.12")
+    assert json.loads(plain.model_dump_json())["executor_opts"] == {}
+    with_user = JobImage(name="python:3.12", executor_opts=ExecutorOptions(docker=DockerOptions(user="1000")))
+    assert json.loads(with_user.model_dump_json())["executor_opts"] == {"docker": {"user": "1000"}}
+    assert JobImage.model_validate_json(with_user.model_dump_json()) == with_user

@@ -1,14 +1,11 @@
-"""How long is waited before a call is tried again, and where sources are cloned from."""
+"""How long is waited before a call is tried again."""
 
 from __future__ import annotations
-
-import base64
 
 import httpx
 import pytest
 
-from shipline.runner.coordinator_client import Answer, backoff
-from shipline.runner.job import clone_address
+from shipline.runner.coordinator_client import Answer, backoff, info
 
 NOW = 1700000000.0
 
@@ -54,19 +51,8 @@ def test_it_is_known_when_a_job_is_not_ours_any_more(status: int, job_status: st
     assert Answer(status, job_status).over is over
 
 
-@pytest.mark.parametrize(
-    ("repository", "clone_url", "address"),
-    [
-        ("http://u:p@127.0.0.1:8080/a/b.git", "", "http://127.0.0.1:8080/a/b.git"),
-        ("http://u:p@127.0.0.1:8080/a/b.git", "http://c.internal:80", "http://c.internal:80/a/b.git"),
-        ("https://u:p@gitlab.example/a/b.git", "http://c/gitlab/", "http://c/gitlab/a/b.git"),
-    ],
-)
-def test_credentials_leave_the_address_for_a_header(repository: str, clone_url: str, address: str) -> None:
-    url, basic = clone_address(repository, clone_url)
-    assert url == address
-    assert base64.b64decode(basic) == b"u:p"
-
-
-def test_an_address_without_credentials_has_empty_ones() -> None:
-    assert base64.b64decode(clone_address("http://c/a/b.git", "")[1]) == b":"
+def test_a_shell_does_not_say_that_it_has_what_only_containers_have() -> None:
+    docker, shell = info("docker").features, info("shell").features
+    assert (docker.image, docker.services, docker.cache, docker.image_executor_opts) == (True,) * 4
+    assert (shell.image, shell.services, shell.service_variables, shell.image_executor_opts) == (False,) * 4
+    assert (shell.cache, shell.artifacts, shell.cancel_gracefully) == (True,) * 3

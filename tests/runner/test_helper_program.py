@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import io
 import json
 import os
@@ -15,27 +14,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from shipline_helper import packing, selection, unpacking
 
-PROGRAM = Path(str(resources.files("shipline.runner"))) / "helper_program" / "shipline_helper.py"
+from shipline.runner.executor.helper_files import program_folder
 
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("shipline_helper", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-helper = load()
+PROGRAM = program_folder()
 LINK = 0o120777 << 16
 
 
@@ -53,7 +41,7 @@ def fill(root: Path, *names: str) -> None:
 
 
 def select(root: Path, *paths: str, exclude: tuple[str, ...] = (), untracked: bool = False) -> list[str]:
-    return list(helper.select(str(root), list(paths), list(exclude), untracked))
+    return list(selection.select(str(root), list(paths), list(exclude), untracked))
 
 
 FILES = ("a.txt", "b.py", "out/a.txt", "out/deep/er/c.txt", "out/x[1].txt", "out.txt", ".hidden/d.txt")
@@ -80,6 +68,16 @@ FILES = ("a.txt", "b.py", "out/a.txt", "out/deep/er/c.txt", "out/x[1].txt", "out
         ("A.TXT", []),
         ("ut", []),
         ("nothing/*", []),
+        ("{a,b}.*", ["a.txt", "b.py"]),
+        ("out/{a,deep/er/c}.txt", ["out/a.txt", "out/deep/er/c.txt"]),
+        ("o{u{t,x},y}/*.txt", ["out/a.txt", "out/x[1].txt"]),
+        ("{a.txt", []),
+        ("[^a].*", ["b.py"]),
+        ("[z-a].*", []),
+        ("[]ab].*", ["a.txt", "b.py"]),
+        ("out/x\\[1].txt", ["out/x[1].txt"]),
+        ("out/x[[]1[]].txt", ["out/x[1].txt"]),
+        ("[ab", []),
     ],
 )
 def test_a_pattern_finds_files(root: Path, pattern: str, found: list[str]) -> None:
@@ -173,7 +171,7 @@ def test_a_name_that_is_no_text_is_left_out_and_told(root: Path, capsys: pytest.
 
 def packed(root: Path, *names: str) -> zipfile.ZipFile:
     buffer = io.BytesIO()
-    helper.pack_zip(buffer, str(root), list(names))
+    packing.pack_zip(buffer, str(root), list(names))
     return zipfile.ZipFile(buffer)
 
 
@@ -190,16 +188,25 @@ def test_links_are_packed_as_links_and_not_as_what_they_point_to(root: Path, tmp
 def test_a_link_to_a_name_that_is_no_text_comes_back_as_it_was(root: Path, tmp_path: Path) -> None:
     (root / "link").symlink_to(os.fsdecode(b"bad\xff"))
     buffer = io.BytesIO()
-    helper.pack_zip(buffer, str(root), ["link"])
-    helper.unpack(buffer, str(tmp_path / "other"))
+    packing.pack_zip(buffer, str(root), ["link"])
+    unpacking.unpack(buffer, str(tmp_path / "other"))
     assert os.fsencode((tmp_path / "other" / "link").readlink()) == b"bad\xff"
 
 
 def test_what_is_no_file_is_not_packed(root: Path) -> None:
     os.mkfifo(root / "pipe")
-    (root / "folder").mkdir()
-    with packed(root, "pipe", "folder", "gone") as archive:
+    with packed(root, "pipe", "gone") as archive:
         assert archive.namelist() == []
+
+
+def test_an_empty_folder_is_packed_and_comes_back(root: Path, tmp_path: Path) -> None:
+    (root / "out" / "empty").mkdir(parents=True)
+    fill(root, "out/full/a")
+    assert select(root, "out") == ["out/empty", "out/full/a"]
+    buffer = io.BytesIO()
+    packing.pack_zip(buffer, str(root), select(root, "out"))
+    unpacking.unpack(buffer, str(tmp_path / "other"))
+    assert (tmp_path / "other" / "out" / "empty").is_dir()
 
 
 def test_a_file_from_before_1980_is_packed(root: Path) -> None:
@@ -212,7 +219,7 @@ def test_a_file_from_before_1980_is_packed(root: Path) -> None:
 def test_several_files_are_packed_into_one_stream_of_gzip(root: Path) -> None:
     fill(root, "a.env", "b.env")
     buffer = io.BytesIO()
-    helper.pack_gzip(buffer, str(root), ["a.env", "b.env"])
+    packing.pack_gzip(buffer, str(root), ["a.env", "b.env"])
     assert gzip.decompress(buffer.getvalue()) == b"a.envb.env"
 
 
@@ -222,9 +229,9 @@ def test_what_is_packed_is_unpacked_the_same(root: Path, tmp_path: Path) -> None
     (root / "run.sh").chmod(0o755)
     (root / "out" / "link").symlink_to("../a.txt")
     buffer = io.BytesIO()
-    helper.pack_zip(buffer, str(root), select(root, "**"))
+    packing.pack_zip(buffer, str(root), select(root, "**"))
     other = tmp_path / "other"
-    helper.unpack(buffer, str(other))
+    unpacking.unpack(buffer, str(other))
     assert select(other, "**") == ["a.txt", "grüße €.txt", "out/deep/b.txt", "out/link", "run.sh"]
     assert (other / "out" / "link").readlink() == Path("../a.txt")
     assert (other / "run.sh").stat().st_mode & 0o777 == 0o755
@@ -280,7 +287,7 @@ def test_no_archive_leads_out_of_the_folder(members: Mapping[str, Any], root: Pa
     fill(root, "a/file")
     before = everything(root.parent / "outside")
     with pytest.raises(SystemExit, match="leads out of the project's folder"):
-        helper.unpack(archive(members), str(root))
+        unpacking.unpack(archive(members), str(root))
     assert everything(root.parent / "outside") == before
     assert sorted(path.name for path in root.parent.iterdir()) == ["app", "outside"]
 
@@ -288,45 +295,87 @@ def test_no_archive_leads_out_of_the_folder(members: Mapping[str, Any], root: Pa
 def test_a_link_may_be_replaced_by_a_file_but_not_written_through(root: Path) -> None:
     fill(root.parent, "outside")
     (root / "link").symlink_to("../outside")
-    helper.unpack(archive({"link": "new"}), str(root))
+    unpacking.unpack(archive({"link": "new"}), str(root))
     assert everything(root.parent) == {"app/link": "new", "outside": "outside"}
 
 
 def test_a_link_out_of_the_folder_may_lie_there_as_it_did_in_the_job_before(root: Path) -> None:
-    helper.unpack(archive({"link": ("/usr/bin/env", LINK)}), str(root))
+    unpacking.unpack(archive({"link": ("/usr/bin/env", LINK)}), str(root))
     assert (root / "link").readlink() == Path("/usr/bin/env")
 
 
 def test_files_are_overwritten_and_folders_made(root: Path) -> None:
     fill(root, "a", "kept")
-    helper.unpack(archive({"a": "new", "folder/": "", "deep/er/b": "b"}), str(root))
+    unpacking.unpack(archive({"a": "new", "folder/": "", "deep/er/b": "b"}), str(root))
     assert everything(root) == {"a": "new", "kept": "kept", "deep/er/b": "b"}
     assert (root / "folder").is_dir()
 
 
 def test_names_with_dots_are_no_reason_to_refuse(root: Path) -> None:
-    helper.unpack(archive({"..a": "1", "b..": "2", "c/../d": "3", "...": "4"}), str(root))
+    unpacking.unpack(archive({"..a": "1", "b..": "2", "c/../d": "3", "...": "4"}), str(root))
     assert everything(root) == {"..a": "1", "b..": "2", "d": "3", "...": "4"}
 
 
 def test_no_file_is_unpacked_with_the_rights_of_its_owner(root: Path) -> None:
-    helper.unpack(archive({"tool": ("x", 0o104755 << 16), "bare": ("x", 0x20)}), str(root))
+    unpacking.unpack(archive({"tool": ("x", 0o104755 << 16), "bare": ("x", 0x20)}), str(root))
     assert (root / "tool").stat().st_mode & 0o7777 == 0o755
     assert (root / "bare").stat().st_mode & 0o7777 == 0o666
 
 
 def test_more_files_than_the_limit_are_refused(root: Path) -> None:
-    helper.unpack(archive(dict.fromkeys("abc", "")), str(root), file_limit=3)
+    unpacking.unpack(archive(dict.fromkeys("abc", "")), str(root), file_limit=3)
     with pytest.raises(SystemExit, match="too large"):
-        helper.unpack(archive(dict.fromkeys("defg", "")), str(root), file_limit=3)
+        unpacking.unpack(archive(dict.fromkeys("defg", "")), str(root), file_limit=3)
     assert sorted(everything(root)) == ["a", "b", "c"]
 
 
 def test_more_bytes_than_the_limit_are_refused(root: Path) -> None:
-    helper.unpack(archive({"a": "12345", "b": "67890"}), str(root), size_limit=10)
+    unpacking.unpack(archive({"a": "12345", "b": "67890"}), str(root), size_limit=10)
     with pytest.raises(SystemExit, match="too large"):
-        helper.unpack(archive({"c": "123456", "d": "78901"}), str(root), size_limit=10)
+        unpacking.unpack(archive({"c": "123456", "d": "78901"}), str(root), size_limit=10)
     assert sorted(everything(root)) == ["a", "b"]
+
+
+def test_a_link_to_an_endless_path_is_refused_before_it_is_read(root: Path) -> None:
+    bomb = archive({"link": ("x" * 50_000_000, LINK)})
+    with pytest.raises(SystemExit, match="is a link to a path that is too long"):
+        unpacking.unpack(bomb, str(root))
+
+
+def test_what_cannot_be_unpacked_is_told_in_a_sentence(root: Path) -> None:
+    (root / "folder").mkdir()
+    (root / "folder" / "x").write_text("x")
+    with pytest.raises(SystemExit, match="cannot be unpacked"):
+        unpacking.unpack(archive({"folder": "a file where a folder is"}), str(root))
+
+
+@pytest.mark.parametrize("flag", [0x1, 0x40])
+def test_an_encrypted_archive_is_refused(root: Path, flag: int) -> None:
+    content = bytearray(archive({"a": "x"}).getvalue())
+    at = content.rindex(b"PK\x01\x02") + 8
+    content[at] |= flag
+    content[6] |= flag
+    with pytest.raises(SystemExit, match="cannot be"):
+        unpacking.unpack(io.BytesIO(bytes(content)), str(root))
+
+
+def test_times_and_kinds_of_files_come_back(root: Path, tmp_path: Path) -> None:
+    fill(root, "a", "sub/b")
+    os.utime(root / "a", (1_234_567_891, 1_234_567_891))
+    buffer = io.BytesIO()
+    packing.pack_zip(buffer, str(root), ["a", "sub/b"], "fastest")
+    unpacking.unpack(buffer, str(tmp_path / "other"))
+    assert (tmp_path / "other" / "a").stat().st_mtime == 1_234_567_891
+
+
+@pytest.mark.parametrize(
+    ("level", "smaller"), [("fastest", False), ("fast", True), ("slowest", True), ("?", True)]
+)
+def test_a_level_says_how_well_it_is_packed(root: Path, level: str, smaller: bool) -> None:
+    (root / "a").write_text("x" * 10_000)
+    buffer = io.BytesIO()
+    packing.pack_zip(buffer, str(root), ["a"], level)
+    assert (len(buffer.getvalue()) < 5000) is smaller
 
 
 def test_an_archive_that_lies_about_its_size_gives_no_more_than_it_says(root: Path) -> None:
@@ -335,8 +384,8 @@ def test_an_archive_that_lies_about_its_size_gives_no_more_than_it_says(root: Pa
     at = content.rindex(b"PK\x01\x02") + 24
     assert content[at : at + 4] == size
     lying = io.BytesIO(content[:at] + (10).to_bytes(4, "little") + content[at + 4 :])
-    with pytest.raises(zipfile.BadZipFile):
-        helper.unpack(lying, str(root), size_limit=10)
+    with pytest.raises(SystemExit, match="cannot be read"):
+        unpacking.unpack(lying, str(root), size_limit=10)
     assert all(len(text) <= 10 for text in everything(root).values())
 
 
@@ -401,21 +450,20 @@ def store(archive: bytes = b"", statuses: tuple[int, ...] = ()) -> Iterator[Stor
             thread.join()
 
 
-def call(*words: str) -> subprocess.CompletedProcess[str]:
+def call(verb: str, asked: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
     """The program as a container runs it."""
     return subprocess.run(
-        [sys.executable, "-S", str(PROGRAM), *words],
+        [sys.executable, "-S", str(PROGRAM), verb],
+        input=json.dumps({"pause": 0.001, **asked}) + "\n",
         capture_output=True,
         text=True,
         timeout=20,
-        env={"SHIPLINE_JOB_TOKEN": "glcbt-x", "PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"]},
     )
 
 
 def upload(server: Store, root: Path, **fields: Any) -> subprocess.CompletedProcess[str]:
-    asked = {
-        "url": server.url,
-        "root": str(root),
+    entry = {
         "name": "",
         "type": "archive",
         "format": "zip",
@@ -425,7 +473,7 @@ def upload(server: Store, root: Path, **fields: Any) -> subprocess.CompletedProc
         "expire_in": "",
         **fields,
     }
-    return call("upload", json.dumps(asked))
+    return call("upload", {"url": server.url, "token": "glcbt-x", "root": str(root), "entries": [entry]})
 
 
 def test_an_archive_is_sent_with_what_it_is(root: Path) -> None:
@@ -503,15 +551,15 @@ def test_a_refused_archive_is_a_failure_and_not_sent_again(root: Path) -> None:
 
 
 def download(server: Store, root: Path) -> subprocess.CompletedProcess[str]:
-    dependencies = [{"url": server.url, "id": 7, "name": "build"}]
-    return call("download", json.dumps({"root": str(root), "dependencies": dependencies}))
+    dependencies = [{"url": server.url, "token": "glcbt-x", "id": 7, "name": "build"}]
+    return call("download", {"root": str(root), "dependencies": dependencies})
 
 
 def test_artifacts_of_another_job_are_fetched_and_unpacked(root: Path) -> None:
     with store(archive({"out/a": "x"}).getvalue()) as server:
         done = download(server, root)
     assert done.returncode == 0, done.stderr
-    assert server.got == [("GET /api/v4/jobs/7/artifacts", "glcbt-x", {})]
+    assert server.got == [("GET /api/v4/jobs/7/artifacts", "glcbt-x", {"direct_download": "true"})]
     assert everything(root) == {"out/a": "x"}
     assert "Downloading artifacts for build (7)..." in done.stdout
 
@@ -534,12 +582,13 @@ def test_a_bad_archive_is_a_failure_and_writes_nothing(root: Path) -> None:
 def test_a_service_that_answers_is_not_waited_for() -> None:
     with store() as server:
         host, port = server.server_address[:2]
-        done = call("wait", "5", f"127.0.0.1:1,{host!s}:{port}")
+        done = call("wait", {"seconds": 5, "services": [[["127.0.0.1", 1], [host, port]]]})
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_services_that_do_not_answer_are_named() -> None:
     with store() as server:
         port = server.server_address[1]
-        done = call("wait", "0.02", f"127.0.0.1:{port}", "127.0.0.2:1,127.0.0.2:2")
+        services = [[["127.0.0.1", port]], [["127.0.0.2", 1], ["127.0.0.2", 2]]]
+        done = call("wait", {"seconds": 0.02, "services": services})
     assert (done.returncode, done.stdout) == (1, "127.0.0.2\n")

@@ -127,3 +127,32 @@ def test_a_long_secret_is_masked_when_it_comes_in_small_pieces() -> None:
     text = f"<{secret}>".encode()
     pieces = [text[at : at + 1000] for at in range(0, len(text), 1000)]
     assert masked(pieces, [secret]) == b"<[MASKED]>"
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096, 16384, 1 << 20])
+def test_a_token_longer_than_anything_is_masked_to_its_end(size: int) -> None:
+    text = b"<glpat-" + b"aB3_" * 30_000 + b"> and https://x/?private_token=" + b"q~" * 20_000 + b"&a=1 end"
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    assert masked(pieces, (), TOKENS) == b"<glpat-[MASKED]> and https://x/?private_token=[MASKED]&a=1 end"
+
+
+def test_a_long_run_without_a_break_is_not_held_back() -> None:
+    masker = Masker(["hunter22"], TOKENS)
+    shown = b"".join(masker.feed(b"x" * 16384) for _ in range(640))
+    assert len(shown) == 640 * 16384
+
+
+def test_a_run_of_prefixes_takes_no_time_to_speak_of() -> None:
+    text = b"glpat-" * 200_000
+    assert (
+        masked([text[at : at + 16384] for at in range(0, len(text), 16384)], (), TOKENS) == b"glpat-[MASKED]"
+    )
+
+
+def test_a_long_secret_whose_end_begins_another_is_not_torn_apart() -> None:
+    secret = "s" + "x" * 9000 + "ab"
+    assert masked([b"<" + secret.encode(), b">"], [secret, "abc"]) == b"<[MASKED]>"
+
+
+def test_without_prefixes_from_the_coordinator_gitlabs_own_tokens_are_masked() -> None:
+    assert masked([b"glpat-abc gldt-abc glab-abc\n"]) == b"glpat-[MASKED] gldt-[MASKED] glab-abc\n"

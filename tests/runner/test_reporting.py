@@ -15,7 +15,7 @@ import pytest
 from shipline.errors import RemoteError
 from shipline.protocols.runner_api import TRACE_CHUNK_LIMIT, JobPayload, JobUpdate
 from shipline.runner.coordinator_client import Answer, CoordinatorClient
-from shipline.runner.job import Result
+from shipline.runner.failure import Result
 from shipline.runner.masking import Masker
 from shipline.runner.reporting import FINAL_TRIES, Reporter, tell_interrupted
 from shipline.runner.trace import Trace
@@ -53,6 +53,7 @@ class Coordinator:
     calls: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     updates: list[JobUpdate] = field(default_factory=list)
+    debug: bool = False
 
     def _refusal(self, call: str) -> Answer | None:
         self.calls.append(call)
@@ -62,7 +63,10 @@ class Coordinator:
             raise refusal
         return refusal
 
-    async def send_trace(self, job: int, token: str, start: int, content: bytes) -> Answer:
+    async def send_trace(
+        self, job: int, token: str, start: int, content: bytes, *, debug: bool = False
+    ) -> Answer:
+        self.debug = debug
         assert (job, token) == (7, "glcbt-x")
         if refusal := self._refusal(f"trace {start}+{len(content)}"):
             return refusal
@@ -93,7 +97,11 @@ class Scene:
         return self.coordinator.calls
 
 
-def scene(coordinator: Coordinator | None = None, reasons: tuple[str, ...] = ()) -> Scene:
+def scene(
+    coordinator: Coordinator | None = None,
+    reasons: tuple[str, ...] = (),
+    variables: tuple[tuple[str, str], ...] = (),
+) -> Scene:
     coordinator = coordinator or Coordinator()
     payload = JobPayload.model_validate(
         {
@@ -102,6 +110,7 @@ def scene(coordinator: Coordinator | None = None, reasons: tuple[str, ...] = ())
             "job_info": {"name": "test"},
             "git_info": {"repo_url": "http://c/a/b.git", "ref": "main", "sha": "a" * 40},
             "features": {"failure_reasons": list(reasons)},
+            "variables": [{"key": key, "value": value} for key, value in variables],
         }
     )
     trace = Trace(Masker([]), 10 * TRACE_CHUNK_LIMIT, lambda: 0.0)
@@ -132,6 +141,25 @@ async def for_a_while(one: Scene, seconds: float) -> None:
     assert not following.done()
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("variables", "debug"),
+    [
+        ((), False),
+        ((("CI_DEBUG_TRACE", "true"),), True),
+        ((("CI_DEBUG_SERVICES", "1"),), True),
+        ((("CI_DEBUG_TRACE", "false"), ("CI_DEBUG_SERVICES", "")), False),
+        ((("CI_DEBUG_TRACE", "true"), ("CI_DEBUG_TRACE", "false")), False),
+    ],
+)
+def test_a_log_that_shows_more_than_its_author_wrote_is_marked(
+    variables: tuple[tuple[str, str], ...], debug: bool
+) -> None:
+    one = scene(variables=variables)
+    one.trace.write(b"hello\n")
+    run(one.reporter.finish(Result()))
+    assert one.coordinator.debug is debug
 
 
 def test_a_good_end_is_told_after_the_whole_log() -> None:

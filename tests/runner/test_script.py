@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -171,6 +173,20 @@ def test_a_file_variable_is_a_path_to_its_content(value: str, tmp_path: Path, sh
     assert path.read_text() == value
 
 
+def test_a_file_variable_may_have_been_made_unwritable(tmp_path: Path, shell: str) -> None:
+    path = tmp_path / "KEY"
+    path.write_text("old")
+    path.chmod(0o400)
+    assert run(script.step(["true"], str(tmp_path), files={"KEY": (str(path), "new")}), shell).returncode == 0
+    assert (path.read_text(), path.stat().st_mode & 0o200) == ("new", 0o200)
+
+
+@pytest.mark.parametrize("name", ["UID", "PPID", "SHELLOPTS", "OPTIND", "BASHOPTS"])
+def test_a_name_that_shells_keep_for_themselves_ends_no_script(name: str, tmp_path: Path, shell: str) -> None:
+    done = run(script.step(["echo ran"], str(tmp_path), {name: "x"}), shell)
+    assert (done.returncode, shown(done.stdout)) == (0, ["ran"])
+
+
 def test_the_best_shell_of_the_image_is_taken() -> None:
     command = script.detect_shell()
     done = subprocess.run(command, input="echo shell $0; exit 5", capture_output=True, text=True, timeout=20)
@@ -178,81 +194,65 @@ def test_the_best_shell_of_the_image_is_taken() -> None:
     assert (done.returncode, done.stdout) == (5, f"shell {best}\n")
 
 
-def git(*words: str, folder: Path, environment: Mapping[str, str] | None = None) -> str:
-    done = subprocess.run(
-        ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", "-C", str(folder), *words],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=20,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), **(environment or {})},
-    )
-    return done.stdout.strip()
+def test_a_shell_that_is_asked_to_end_ends_with_its_command(tmp_path: Path, shell: str) -> None:
+    text = script.step(["echo begun; sleep 60 & wait"], str(tmp_path))
+    with subprocess.Popen([shell], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(text)
+        process.stdin.close()
+        while process.stdout.readline() != "begun\n":
+            pass
+        process.terminate()
+        assert process.wait(timeout=20) == 1
+        subprocess.run(["pkill", "-P", str(process.pid)], check=False)
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("server") / "app.git"
-    folder.mkdir()
-    git("init", "--quiet", "--initial-branch=main", ".", folder=folder)
-    for number in ("one", "two"):
-        (folder / "file").write_text(number)
-        git("add", ".", folder=folder)
-        git("commit", "--quiet", "-m", number, folder=folder)
-    return folder
+def options(**fields: object) -> script.Options:
+    return replace(script.Options(), **fields)  # type: ignore[arg-type]
 
 
-def fetched(repository: Path, work: Path, sha: str, refspecs: Sequence[str], depth: int = 0) -> list[str]:
-    text = script.get_sources(str(work), f"file://{repository}", refspecs, sha, depth, "main")
-    done = run("set -e\n" + text, environment=script.git_environment("http://x", "eA==") | {"HOME": "/"})
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+def test_xtrace_shows_the_commands_and_not_the_values_that_are_exported(tmp_path: Path, shell: str) -> None:
+    text = script.step(["echo $A"], str(tmp_path), {"A": "hidden value"}, options=options(xtrace=True))
+    done = run(text, shell)
+    assert "+ echo hidden value" in done.stderr
+    assert "export" not in done.stderr
 
 
-REFSPEC = "+refs/heads/main:refs/remotes/origin/main"
+def test_what_a_script_left_in_the_environment_file_is_known_to_the_next(tmp_path: Path, shell: str) -> None:
+    kept = options(environment_file=str(tmp_path / "env file"))
+    run(script.step(["echo \"LEFT='a b'\" > 'env file'"], str(tmp_path), options=kept), shell)
+    done = run(script.step(["sh -c 'echo $LEFT'"], str(tmp_path), options=kept), shell)
+    assert shown(done.stdout) == ["a b"]
 
 
-def test_exactly_the_commit_is_checked_out(repository: Path, tmp_path: Path) -> None:
-    sha, work = git("rev-parse", "main~1", folder=repository), tmp_path / "a group" / "app"
-    said = fetched(repository, work, sha, [REFSPEC])
-    assert said == [
-        "Fetching changes...",
-        f"{GREEN}Checked out {sha[:8]} as detached HEAD (ref is main)...{RESET}",
+def test_the_configs_scripts_stand_around_the_commands(tmp_path: Path, shell: str) -> None:
+    around = options(before="echo before; X=1", after="echo after $X")
+    assert shown(run(script.step(["echo in $X"], str(tmp_path), options=around), shell).stdout) == [
+        "before",
+        "in 1",
+        "after 1",
     ]
-    assert (work / "file").read_text() == "one"
-    assert git("rev-parse", "HEAD", folder=work) == sha
 
 
-def test_a_depth_fetches_only_so_many_commits(repository: Path, tmp_path: Path) -> None:
-    said = fetched(repository, tmp_path, git("rev-parse", "main", folder=repository), [REFSPEC], depth=1)
-    assert said[0] == "Fetching changes with git depth set to 1..."
-    assert git("rev-list", "--count", "HEAD", folder=tmp_path) == "1"
+def test_with_script_sections_a_command_of_several_lines_is_shown_whole_and_folded(
+    tmp_path: Path, shell: str
+) -> None:
+    text = script.step(["echo one\necho two"], str(tmp_path), options=options(sections=True))
+    done = subprocess.run([shell], input=text.encode(), capture_output=True, check=True, timeout=20)
+    lines = done.stdout.decode().split("\n")
+    assert re.fullmatch(
+        r"section_start:\d{10,}:section_script_step_0\[hide_duration=true,collapsed=true\]\r\x1b\[0K.*echo one.*",
+        lines[0],
+    )
+    assert lines[1:5] == [f"{GREEN}echo one", f"echo two{RESET}", "one", "two"]
+    assert re.fullmatch(r"section_end:\d{10,}:section_script_step_0\r\x1b\[0K", lines[5])
 
 
-def test_sources_may_be_fetched_again_over_changed_files(repository: Path, tmp_path: Path) -> None:
-    old, new = git("rev-parse", "main~1", folder=repository), git("rev-parse", "main", folder=repository)
-    fetched(repository, tmp_path, old, [REFSPEC])
-    (tmp_path / "file").write_text("changed by the job before")
-    fetched(repository, tmp_path, new, [REFSPEC])
-    assert (tmp_path / "file").read_text() == "two"
-
-
-def test_a_commit_that_is_not_there_fails(repository: Path, tmp_path: Path) -> None:
-    text = script.get_sources(str(tmp_path), f"file://{repository}", [REFSPEC], "a" * 40, 0, "main")
-    assert run("set -e\n" + text, environment={"HOME": "/"}).returncode != 0
-
-
-def test_no_file_keeps_the_credentials(repository: Path, tmp_path: Path) -> None:
-    fetched(repository, tmp_path, git("rev-parse", "main", folder=repository), [REFSPEC])
-    config = (tmp_path / ".git" / "config").read_text()
-    assert "Authorization" not in config
-    assert "eA==" not in config
-
-
-def test_git_reads_the_credentials_of_its_environment(tmp_path: Path) -> None:
-    environment = script.git_environment("http://coordinator:8080/a/b.git", "dXNlcjpwdw==")
-    asked = ["config", "--get-urlmatch", "http.extraHeader"]
-    found = git(*asked, "http://coordinator:8080/a/b.git", folder=tmp_path, environment=environment)
-    assert found == "Authorization: Basic dXNlcjpwdw=="
-    with pytest.raises(subprocess.CalledProcessError):
-        git(*asked, "http://elsewhere:8080/a/b.git", folder=tmp_path, environment=environment)
+def test_with_exit_code_checks_a_failure_ends_it_where_the_job_switched_errexit_off(
+    tmp_path: Path, shell: str
+) -> None:
+    commands = ["set +e", "(exit 3)", "echo after"]
+    assert run(script.step(commands, str(tmp_path)), shell).returncode == 0
+    done = run(script.step(commands, str(tmp_path), options=options(exit_code_check=True)), shell)
+    assert (done.returncode, shown(done.stdout)) == (3, [])

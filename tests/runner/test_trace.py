@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,9 +96,29 @@ def test_the_limit_holds_however_it_is_written(limit: int, pieces: list[bytes]) 
     for piece in pieces:
         log.write(piece)
     log.close()
-    text = b"".join(pieces)
-    assert log.full == (len(text) > limit)
-    assert bytes(log.content[:limit]) == text[:limit]
+    text = b"".join(pieces).decode(errors="replace")
+    assert log.full == (len(text.encode()) > limit)
+    kept = bytes(log.content) if not log.full else bytes(log.content).partition(b"\n\x1b[0;33mJob's log")[0]
+    assert kept == text.encode()[:limit].decode(errors="ignore").encode()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_bytes_that_are_no_text_become_the_sign_for_that_however_they_come(size: int) -> None:
+    log = trace()
+    text = "grüße €".encode() + b"\xff\xfe\x80 ok \xe2\x82"
+    for at in range(0, len(text), size):
+        log.write(text[at : at + size])
+    log.close()
+    assert bytes(log.content).decode() == "grüße €\ufffd\ufffd\ufffd ok \ufffd"
+
+
+def test_a_line_of_ten_megabytes_is_bounded_by_the_limit_and_holds_nothing_back() -> None:
+    log = trace(limit=1 << 20)
+    for _ in range(640):
+        log.write(b"x" * 16384)
+    assert log.full
+    assert len(log.content) < (1 << 20) + 300
+    assert log.masker.feed(b"") == b""
 
 
 def test_only_what_is_not_acknowledged_is_sent() -> None:
@@ -140,7 +161,7 @@ def test_a_long_log_is_sent_in_parts() -> None:
 def test_the_checksum_is_over_everything_in_eight_digits() -> None:
     log = trace()
     assert log.checksum == "crc32:00000000"
-    log.write(b"the whole log")
+    log.write(b"all of the log\n")
     log.acknowledge(7)
-    assert log.checksum == f"crc32:{zlib.crc32(b'the whole log'):08x}"
+    assert log.checksum == f"crc32:{zlib.crc32(b'all of the log' + bytes([10])):08x}"
     assert len(log.checksum) == len("crc32:") + 8

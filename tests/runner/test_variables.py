@@ -8,7 +8,9 @@ import pytest
 
 from shipline.protocols.runner_api import JobPayload, JobVariable
 from shipline.runner.config_file import DockerSection, RunnerSection
-from shipline.runner.variables import Variables, job_variables, project_directory, service_variables
+from shipline.runner.folders import job_folders
+from shipline.runner.slots import Slot
+from shipline.runner.variables import Variables, job_variables, service_variables
 from shipline.version import __version__
 
 SECTION = RunnerSection("r", "http://c", "glrt-0123456789abc", docker=DockerSection(image="debian:bookworm"))
@@ -54,7 +56,8 @@ def test_the_image_is_the_jobs_or_the_runners() -> None:
 
 
 def test_without_a_path_the_folder_is_named_after_the_projects_number() -> None:
-    assert project_directory(payload(job_info={"name": "test", "project_id": 3})) == "/builds/project-3"
+    found = job_folders(payload(job_info={"name": "test", "project_id": 3}), SECTION, Slot())
+    assert found.project == "/builds/project-3"
 
 
 def test_the_jobs_variables_stand_above_the_runners_and_these_above_our_own() -> None:
@@ -133,3 +136,56 @@ def test_a_service_sees_the_public_ones_and_its_own_above() -> None:
 def test_a_text_is_expanded_with_the_jobs_values() -> None:
     found = of(variable("A", "1"), variable("B", "$A$A"))
     assert found.expand("$A ${B} $$A $NONE.") == "1 11 $A ."
+
+
+def test_folders_and_numbers_are_those_of_the_job() -> None:
+    slot = Slot(4, 2)
+    found = job_variables(payload(), SECTION, 600, job_folders(payload(), SECTION, slot), slot, network="net")
+    assert found.values["CI_CONCURRENT_ID"] == "4"
+    assert found.values["CI_CONCURRENT_PROJECT_ID"] == "2"
+    assert found.values["RUNNER_TEMP_PROJECT_DIR"] == "/builds/acme/app.tmp"
+    assert found.values["CI_BUILD_NETWORK_NAME"] == "net"
+
+
+def test_the_coordinators_certificate_authority_is_a_file_of_the_job() -> None:
+    tls = {
+        "CI_SERVER_TLS_CA_FILE": "PEM",
+        "CI_SERVER_TLS_CERT_FILE": "",
+        "CI_SERVER_TLS_KEY_FILE": "SECRET KEY",
+    }
+    found = job_variables(payload(), SECTION, 600, tls=tls)
+    assert found.files["CI_SERVER_TLS_CA_FILE"] == ("/builds/acme/app.tmp/CI_SERVER_TLS_CA_FILE", "PEM")
+    assert "CI_SERVER_TLS_CERT_FILE" not in found.values
+    assert found.secrets == ("SECRET KEY",)
+    assert "CI_SERVER_TLS_CA_FILE" not in of().values
+
+
+def test_a_shell_shares_its_environment() -> None:
+    section = RunnerSection("r", "u", "t", executor="shell")
+    values = of(section=section).values
+    assert values["CI_SHARED_ENVIRONMENT"] == "true"
+    assert "CI_DISPOSABLE_ENVIRONMENT" not in values
+
+
+def test_feature_flags_are_the_jobs_then_the_configs_then_ours() -> None:
+    assert of().truth("FF_NETWORK_PER_BUILD")
+    section = RunnerSection("r", "u", "t", feature_flags={"FF_NETWORK_PER_BUILD": False, "FF_OTHER": True})
+    assert not of(section=section).truth("FF_NETWORK_PER_BUILD")
+    assert of(section=section).truth("FF_OTHER")
+    assert of(variable("FF_NETWORK_PER_BUILD", "1"), section=section).truth("FF_NETWORK_PER_BUILD")
+
+
+@pytest.mark.parametrize(
+    ("value", "truth"),
+    [("true", True), ("T", True), ("1", True), ("false", False), ("0", False), ("", None), ("yes", None)],
+)
+def test_what_is_no_truth_value_is_the_default(value: str, truth: bool | None) -> None:
+    found = of(variable("A", value))
+    assert found.truth("A", True) is (True if truth is None else truth)
+    assert found.truth("A", False) is (False if truth is None else truth)
+
+
+def test_an_empty_value_counts_as_not_set() -> None:
+    assert of(variable("A", "")).get("A", "default") == "default"
+    assert of(variable("A", "x")).get("A", "default") == "x"
+    assert of().get("A") == ""

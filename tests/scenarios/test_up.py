@@ -83,7 +83,8 @@ async def interrupted(gitlab: GitLab, project: int, pipeline: Json) -> str:
     """Follow the pipeline to its end, which is the runner's failure; the log of its only job."""
     ended, (job,) = await gitlab.follow(project, pipeline["id"], lambda job: None, 60)
     assert ended["status"] == "failed"
-    assert job["failure_reason"] == "runner_system_failure"
+    # It was told by the runner that was ended, or by its next life if it was killed.
+    assert job["failure_reason"] in ("runner_interrupted", "runner_system_failure")
     return await gitlab.log(project, job["id"])
 
 

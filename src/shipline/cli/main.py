@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from typing import cast
 
 import click
 
+from shipline.cli.lazy import LazyGroup
 from shipline.errors import ShiplineError, UsageError
 from shipline.version import __version__
 
@@ -27,24 +26,7 @@ VERBS = {
 }
 
 
-class LazyGroup(click.Group):
-    """Knows its verbs' names and one-line helps without importing them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        module, _, name = VERBS[cmd_name][0].partition(":")
-        return cast(click.Command, getattr(importlib.import_module(module), name))
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(verb, help_text) for verb, (_, help_text) in VERBS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="shipline", message="%(prog)s %(version)s")
 def shipline() -> None:
     """From git push to the new container in service."""

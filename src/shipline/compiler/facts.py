@@ -97,6 +97,10 @@ def _no_ref(ref: str) -> frozenset[str]:
     raise RuleError("rules:changes:compare_to is not a valid ref")
 
 
+def _nothing(environment: str) -> tuple[Variable, ...]:
+    return ()
+
+
 def _no_project(project: str, ref: str | None) -> frozenset[str]:
     raise RuleError(f"rules:exists:project `{project}` not found or access denied")
 
@@ -108,9 +112,9 @@ class PushFacts:
     `ref` is the branch or tag, in a merge request the source branch. `ref_type` is branch or tag; `source` as
     CI_PIPELINE_SOURCE (push, web, api, schedule, ...). Variables are in two groups because those of the YAML
     stand between them: `predefined` below, `settings` (of project and pipeline, already filtered by
-    protection) above. `changed_paths` None: no diff is known. `changed_since` gives the changes since another
-    ref and raises RuleError where there is none. The compiler itself fills in `tracked_in`, the files of
-    another project.
+    protection) above; `set_for` gives those that the jobs of one environment see instead. `changed_paths`
+    None: no diff is known. `changed_since` gives the changes since another ref and raises RuleError where there
+    is none. The compiler itself fills in `tracked_in`, the files of another project.
     """
 
     ref: str
@@ -119,6 +123,7 @@ class PushFacts:
     protected: bool = False
     predefined: tuple[Variable, ...] = ()
     settings: tuple[Variable, ...] = ()
+    set_for: Callable[[str], tuple[Variable, ...]] = _nothing
     changed_paths: frozenset[str] | None = None
     tracked_paths: Callable[[], frozenset[str]] = frozenset
     project_path: str = ""

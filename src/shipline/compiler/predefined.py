@@ -118,7 +118,7 @@ def _commit(commit: CommitFacts, limit: int) -> dict[str, str | None]:
 
 def _ref(push: PushFacts) -> dict[str, str | None]:
     """A merge request has neither a branch nor a tag of its own; its ref is the source branch."""
-    own = push.source != "merge_request_event"
+    own = push.source != "merge_request_event" and push.merge_request is None
     is_tag = push.ref_type == "tag"
     return {
         "CI_COMMIT_REF_NAME": push.ref,

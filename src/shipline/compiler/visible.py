@@ -11,6 +11,7 @@ from shipline.compiler.facts import PushFacts
 from shipline.compiler.predefined import slug
 from shipline.compiler.values import Seen
 from shipline.model.definition import JobDefinition, When
+from shipline.model.expansion import expand
 from shipline.model.variable import Variable
 
 # Known only from the moment that the jobs are looked at.
@@ -35,6 +36,7 @@ class Visible:
     def __init__(self, facts: PushFacts) -> None:
         self.own_settings = facts.settings
         self.settings = _plain(facts.settings)
+        self.set_for = facts.set_for
         self.predefined = {"CI_NODE_TOTAL": "1", "CI_PIPELINE_IID": "", **_plain(facts.predefined)}
 
     def workflow(self, variables: tuple[Variable, ...]) -> Seen:
@@ -43,8 +45,17 @@ class Visible:
 
     def job(self, job: JobDefinition) -> Seen:
         """`job.variables` are the whole YAML's, as the job inherits them."""
-        layers = (self.own_settings, job.variables)
-        return Seen(self.settings, _plain(job.variables), job_variables(job), self.predefined, layers=layers)
+        found = self._job(job, ())
+        if job.environment is None:
+            return found
+        # Where it deploys to may be made of variables itself.
+        more = self.set_for(expand(job.environment.name, found.expanded))
+        return self._job(job, more) if more else found
+
+    def _job(self, job: JobDefinition, more: tuple[Variable, ...]) -> Seen:
+        settings = self.settings | _plain(more) if more else self.settings
+        layers = (more, self.own_settings, job.variables)
+        return Seen(settings, _plain(job.variables), job_variables(job), self.predefined, layers=layers)
 
 
 def job_variables(job: JobDefinition) -> dict[str, str]:

@@ -11,20 +11,15 @@ from collections.abc import Callable, Mapping
 from shipline.model.definition import JobDefinition
 
 _NEEDED: Mapping[str, Callable[[JobDefinition], object]] = {
-    "trigger": lambda job: job.trigger,
     "run": lambda job: job.run,
-    "inputs": lambda job: job.inputs,
     "secrets": lambda job: job.secrets,
     "id_tokens": lambda job: job.id_tokens,
     "identity": lambda job: job.identity,
     "release": lambda job: job.release,
-    "resource_group": lambda job: job.resource_group,
-    "needs of other pipelines": lambda job: job.cross_needs,
     "dast_configuration": lambda job: job.dast_configuration,
 }
 _WELCOME: Mapping[str, Callable[[JobDefinition], object]] = {
-    "environment": lambda job: job.environment,
-    "manual_confirmation": lambda job: job.manual_confirmation,
+    "environment:kubernetes": lambda job: job.environment and job.environment.kubernetes,
     "pages": lambda job: job.pages,
 }
 

@@ -2,67 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
 from django.db import transaction
 
+from shipline.coordinator.canceling import SOMEBODY, cancel_one, cancel_pipeline
 from shipline.coordinator.database import again_after_deadlock
+from shipline.coordinator.deployments import why_outdated
+from shipline.coordinator.downstream import wait_again
+from shipline.coordinator.job_inputs import checked_inputs
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.progress import (
+    VARIABLES,
     RefusedChange,
     advance_pipeline,
     change_status,
+    definition_of,
     lock,
     lock_pipeline,
     new_attempt,
-    refuse_what_cannot_run,
+    start,
     tell,
 )
-from shipline.model.status import ACTIVE, FINISHED, JobStatus
+from shipline.model.status import FINISHED, JobStatus
+from shipline.model.variable import Variable
 
-
-@again_after_deadlock
-def cancel_pipeline(pipeline: Pipeline) -> None:
-    """Stop what runs, and start nothing more."""
-    with transaction.atomic():
-        rows = Job.objects.select_for_update(of=("self",), no_key=True).order_by("id")
-        jobs = rows.select_related("runner_manager").filter(pipeline=pipeline, retried=False)
-        # What runners may have in their hands comes before the pipeline, as with them: see `lock`.
-        list(jobs.filter(status__in=list(ACTIVE)))
-        lock_pipeline(pipeline.pk)
-        for job in jobs.exclude(status__in=list(FINISHED)):
-            _cancel(job)
-        advance_pipeline(pipeline.pk)
+__all__ = ["cancel_job", "cancel_pipeline", "play_job", "retry_job", "retry_pipeline"]
 
 
 @again_after_deadlock
 def cancel_job(job: Job) -> None:
     """A running job is told so at its runner's next word, and runs its after_script if the runner can."""
     with transaction.atomic():
-        _cancel(lock(job))
+        cancel_one(lock(job), SOMEBODY)
         advance_pipeline(job.pipeline_id)
-
-
-def _cancel(job: Job) -> None:
-    if job.status == JobStatus.CANCELING:
-        return
-    features = job.runner_manager.features if job.runner_manager else {}
-    graceful = job.status == JobStatus.RUNNING and features.get("cancel_gracefully")
-    change_status(job, JobStatus.CANCELING if graceful else JobStatus.CANCELED, "somebody cancelled it")
-    tell(f"job:{job.pk}")
 
 
 @again_after_deadlock
-def retry_job(job: Job) -> Job:
-    """A finished job once more; jobs that were skipped because of it get their chance too."""
+def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
+    """A finished job once more; jobs that were skipped because of it get their chance too. A trigger job starts
+    a new pipeline. Raises RefusedChange and InvalidInputs."""
     with transaction.atomic():
-        job = lock(job)
-        if job.retried or JobStatus(job.status) not in FINISHED - {JobStatus.SKIPPED}:
-            raise RefusedChange(f"Job {job.pk} is {job.status}; it cannot be retried.")
-        fresh = new_attempt(job)
-        for skipped in Job.objects.filter(pipeline=job.pipeline, retried=False, status=JobStatus.SKIPPED):
-            change_status(skipped, JobStatus.CREATED, f"{job.name} is retried", finished_at=None)
+        fresh = _again(lock(job), inputs)
+        _revive(job.pipeline, f"{job.name} is retried")
+        wait_again(job.pipeline)
         advance_pipeline(job.pipeline_id)
+        fresh = lock(fresh)
+        if fresh.status == JobStatus.MANUAL:
+            # Whoever retries it has started it by hand.
+            _start(fresh)
     fresh.refresh_from_db()
     return fresh
+
+
+def _start(job: Job, reason: str = "somebody started it") -> None:
+    start(job, reason)
+    wait_again(job.pipeline)
+    advance_pipeline(job.pipeline_id)
+    tell("queue", f"job:{job.pk}")
+
+
+def _again(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
+    if job.retried or JobStatus(job.status) not in FINISHED - {JobStatus.SKIPPED}:
+        raise RefusedChange(f"Job {job.pk} is {job.status}; it cannot be retried.")
+    if not job.project.ci_forward_deployment_rollback_allowed and (why := why_outdated(job)):
+        raise RefusedChange(f"Job {job.pk} cannot be retried: {why}, and this project allows no rollback.")
+    if inputs:
+        job.inputs = checked_inputs(definition_of(job), {**job.inputs, **inputs})
+    # What ended the pipeline before counts no longer.
+    Pipeline.objects.filter(pk=job.pipeline_id).exclude(reason="").update(reason="")
+    return new_attempt(job)
+
+
+def _revive(pipeline: Pipeline, reason: str) -> None:
+    for skipped in Job.objects.filter(pipeline=pipeline, retried=False, status=JobStatus.SKIPPED):
+        change_status(skipped, JobStatus.CREATED, reason, finished_at=None)
 
 
 @again_after_deadlock
@@ -70,19 +86,31 @@ def retry_pipeline(pipeline: Pipeline) -> None:
     """Every job that failed or was cancelled once more."""
     with transaction.atomic():
         lock_pipeline(pipeline.pk)
-        over = Job.objects.filter(pipeline=pipeline, retried=False)
-        for job in over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)):
-            retry_job(job)
+        rows = Job.objects.select_for_update(of=("self",), no_key=True).select_related("project", "pipeline")
+        over = rows.filter(pipeline=pipeline, retried=False)
+        found = list(over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)))
+        for job in found:
+            # One that must not deploy any more is left as it is.
+            with suppress(RefusedChange):
+                _again(job)
+        if found:
+            _revive(pipeline, "the pipeline is retried")
+            wait_again(pipeline)
+        advance_pipeline(pipeline.pk)
 
 
 @again_after_deadlock
-def play_job(job: Job) -> None:
-    """Start a manual job."""
+def play_job(
+    job: Job,
+    variables: Iterable[Variable] = (),
+    inputs: Mapping[str, Any] | None = None,
+    reason: str = "somebody started it",
+) -> None:
+    """Start a manual job, with what it is given for this once. Raises RefusedChange and InvalidInputs."""
     with transaction.atomic():
         job = lock(job)
         if job.status != JobStatus.MANUAL:
             raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
-        change_status(job, JobStatus.PENDING, "somebody started it")
-        refuse_what_cannot_run(job)
-        advance_pipeline(job.pipeline_id)
-        tell("queue", f"job:{job.pk}")
+        job.variables = VARIABLES.dump_python(tuple(variables), mode="json")
+        job.inputs = checked_inputs(definition_of(job), inputs or {})
+        _start(job, reason)

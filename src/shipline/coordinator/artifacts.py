@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,8 +19,8 @@ from shipline.coordinator.models import Job, JobArtifact
 from shipline.coordinator.progress import lock
 from shipline.coordinator.refusal import Refusal
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import stored_at
 from shipline.model.duration import parse_duration
-from shipline.model.variable import Variable
 from shipline.protocols.artifact_types import ARTIFACT_TYPES, OWN_TYPES
 
 if TYPE_CHECKING:
@@ -29,10 +30,6 @@ ARTIFACT_LIMIT = 1024 * 1024 * 1024
 DEFAULT_EXPIRY = timedelta(days=30)
 # From which access level people may have an artifact, by its accessibility.
 _LEVELS = {"public": access.GUEST, "private": access.DEVELOPER, "maintainer": access.MAINTAINER}
-
-
-class Unreadable(Exception):
-    """What was stored and checked cannot be read any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +122,9 @@ def may_download(user: User | AnonymousUser | None, artifact: JobArtifact) -> bo
     """People, that is; jobs get what the jobs before them left, whoever may look at it."""
     project = artifact.job.project
     needed = _LEVELS.get(artifact.accessibility)
-    return needed is not None and access.may_read(user, project) and access.level(user, project) >= needed
-
-
-def stored_at(artifact: JobArtifact) -> Path:
-    return services().data.coordinator / "artifacts" / artifact.file
+    if needed is None or not access.may(user, project, access.Ability.READ_ARTIFACTS):
+        return False
+    return access.level(user, project) >= needed
 
 
 def expiry(expire_in: str, now: datetime) -> datetime | None:
@@ -144,12 +139,9 @@ def expiry(expire_in: str, now: datetime) -> datetime | None:
         return None
 
 
-def read_dotenv(artifact: JobArtifact) -> tuple[Variable, ...]:
-    """The variables of a dotenv report. Raises OSError or Unreadable."""
-    try:
-        return dotenv.parse(dotenv.read(stored_at(artifact)))
-    except dotenv.BadDotenv as error:
-        raise Unreadable(f"dotenv report of job {artifact.job_id}: {error}") from error
+def delete_artifacts(rows: Iterable[JobArtifact]) -> None:
+    for artifact in rows:
+        remove_artifact(artifact)
 
 
 def remove_artifact(artifact: JobArtifact) -> None:

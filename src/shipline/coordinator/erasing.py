@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 
-from shipline.coordinator import traces
 from shipline.coordinator.artifacts import remove_artifact
 from shipline.coordinator.models import Job, JobArtifact
 from shipline.coordinator.progress import RefusedChange, lock, tell
+from shipline.coordinator.stored import trace_path
 from shipline.model.status import FINISHED
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def erase_job(job: Job, user: User) -> Job:
         locked.trace_size, locked.trace_integrity = 0, ""
         locked.erased_at, locked.erased_by = timezone.now(), user
         locked.save(update_fields=["trace_size", "trace_integrity", "erased_at", "erased_by"])
-        path = traces.trace_path(job.pk)
+        path = trace_path(job.pk)
         transaction.on_commit(lambda: path.unlink(missing_ok=True))
         tell(f"job:{job.pk}", f"pipeline:{job.pipeline_id}")
     return locked

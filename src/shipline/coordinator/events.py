@@ -15,6 +15,10 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
+# Who has asked within this time counts as one who watches.
+LOOKING_SECONDS = 60.0
+LOOKED_AT_LIMIT = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:
@@ -45,6 +49,7 @@ class Events:
         # A restarted coordinator must not find the numbers of the one before it current.
         self._epoch = secrets.token_hex(4)
         self._queue = 0
+        self._looked_at: dict[str, float] = {}
         self.stopping = asyncio.Event()
 
     @property
@@ -78,9 +83,22 @@ class Events:
             for event in events:
                 event.set()
 
+    def look_at(self, topic: str) -> None:
+        """Somebody asks how it stands, and will again: a program that follows a job by REST."""
+        self._loop.call_soon_threadsafe(self._look_at, topic)
+
+    def _look_at(self, topic: str) -> None:
+        now = self._loop.time()
+        if len(self._looked_at) >= LOOKED_AT_LIMIT:
+            self._looked_at = {key: at for key, at in self._looked_at.items() if now - at < LOOKING_SECONDS}
+        self._looked_at[topic] = now
+
     def is_watched(self, topic: str) -> bool:
-        """Somebody waits for it, in this process. On the loop's thread."""
-        return topic in self._waiting
+        """Somebody waits for it, or has asked lately, in this process. On the loop's thread."""
+        looked_at = self._looked_at.get(topic)
+        return topic in self._waiting or (
+            looked_at is not None and self._loop.time() - looked_at < LOOKING_SECONDS
+        )
 
     def stop(self) -> None:
         """Everybody who waits is woken, now and from now on."""

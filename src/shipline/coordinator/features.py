@@ -17,7 +17,6 @@ _NEEDED: Mapping[str, Callable[[JobDefinition], object]] = {
     "fallback_cache_keys": lambda job: any(cache.fallback_keys for cache in job.cache),
     "vault_secrets": lambda job: job.secrets,
     "native_steps_integration": lambda job: job.run,
-    "job_inputs": lambda job: job.inputs,
 }
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from django.db import connection
 from django.utils import timezone
 
-from shipline.coordinator.artifacts import read_dotenv
 from shipline.coordinator.cache_keys import key_files_of
+from shipline.coordinator.cross_needs import artifacts_for
+from shipline.coordinator.job_inputs import with_inputs, with_values
 from shipline.coordinator.job_payload import JobFacts
-from shipline.coordinator.models import Job, JobArtifact, Runner
+from shipline.coordinator.job_values import given_variables, job_environment
+from shipline.coordinator.models import Job, Runner
 from shipline.coordinator.models.ci_settings import ci_settings_of
 from shipline.coordinator.progress import predefined_of
-from shipline.coordinator.projects import settings_variables
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import read_dotenv
+from shipline.coordinator.variables import settings_variables
 from shipline.model.definition import JobDefinition
 from shipline.protocols import runner_api as api
 
@@ -26,27 +29,27 @@ SELECT count(*) FROM (
     LIMIT %s
 ) counted
 """
-_ANY_ARTIFACT = """
-SELECT 1 FROM coordinator_jobartifact artifact JOIN coordinator_job job ON job.id = artifact.job_id
-WHERE job.pipeline_id = %s LIMIT 1
-"""
 
 
 def facts_of_job(
     job: Job, definition: JobDefinition, runner: Runner, token: str, *, queue_size: int, queue_depth: int
 ) -> JobFacts:
-    """Raises OSError, EOFError, zlib.error or Unreadable when what earlier jobs left cannot be read."""
+    """Raises OSError, EOFError, zlib.error or Unreadable when what earlier jobs left cannot be read,
+    MissingDependency when other pipelines have not left what the job needs."""
     config = services().config
     pipeline, project = job.pipeline, job.project
     settings = ci_settings_of(project)
-    sources = sources_of(job, definition)
+    sources = artifacts_for(job, definition)
+    manager = job.runner_manager
+    # An older runner does not look for inputs in what it gets.
+    knows_inputs = manager is not None and manager.features.get("job_inputs") is True
     now = timezone.now()
     started = job.started_at or now
     waited = max(0, int((now - job.queued_at).total_seconds())) if job.queued_at else 0
     return JobFacts(
         id=job.pk,
         token=token,
-        definition=definition,
+        definition=(with_values if knows_inputs else with_inputs)(definition, job.inputs),
         pipeline_id=pipeline.pk,
         pipeline_iid=pipeline.iid,
         pipeline_name=pipeline.name,
@@ -54,18 +57,19 @@ def facts_of_job(
         project_id=project.pk,
         project_path=project.path_with_namespace,
         ref=pipeline.ref,
-        ref_type=pipeline.ref_type,
+        ref_type="tag" if pipeline.ref_type == "tag" else "branch",
         sha=pipeline.sha,
         before_sha=pipeline.before_sha,
-        source=pipeline.source,
+        merge_request=pipeline.ref_type == "merge_request",
         protected=pipeline.protected,
         timeout=min(job.timeout, runner.maximum_timeout) if runner.maximum_timeout else job.timeout,
         depth=settings.default_git_depth,
         separated_caches=settings.separated_caches,
+        allow_fetch=settings.build_git_strategy == "fetch",
         server_url=config.coordinator.external_url,
         registries=tuple(config.registry.for_engine()),
         predefined=predefined_of(pipeline),
-        settings=tuple(settings_variables(project)),
+        settings=(*settings_variables(project), *given_variables(job)),
         started_at=started.isoformat(timespec="seconds"),
         user_id=pipeline.user.pk if pipeline.user else None,
         user_login=pipeline.user.username if pipeline.user else "",
@@ -78,6 +82,8 @@ def facts_of_job(
         queue_size=queue_size,
         queue_depth=queue_depth,
         running_on_instance_runners=_running(job) if runner.runner_type == "instance_type" else None,
+        environment=job_environment(job, definition),
+        resource_group=job.resource_group.key if job.resource_group is not None else None,
         cache_files=key_files_of(project.pk, pipeline.sha, definition.cache),
         dependencies=tuple(
             api.JobDependency(
@@ -103,25 +109,3 @@ def _running(job: Job) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_COUNT_RUNNING, [f"{job.project_id}:", f"{job.project_id};", job.pk, COUNTED_RUNNING])
         return int(cursor.fetchone()[0])
-
-
-def sources_of(job: Job, definition: JobDefinition) -> list[JobArtifact]:
-    """Artifacts that this job gets: of its needs, of its dependencies, or of all earlier stages."""
-    with connection.cursor() as cursor:
-        # Most pipelines have none, and that is quickly said.
-        cursor.execute(_ANY_ARTIFACT, [job.pipeline_id])
-        if cursor.fetchone() is None:
-            return []
-    found = (
-        JobArtifact.objects.select_related("job")
-        .filter(job__pipeline=job.pipeline_id, job__retried=False)
-        .exclude(job=job.pk)
-        .order_by("job_id")
-    )
-    if definition.dependencies is not None:
-        found = found.filter(job__name__in=definition.dependencies)
-    elif definition.needs is not None:
-        found = found.filter(job__name__in=[need.job for need in definition.needs if need.artifacts])
-    else:
-        found = found.filter(job__stage_index__lt=job.stage_index)
-    return list(found)

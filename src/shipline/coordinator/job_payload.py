@@ -7,18 +7,19 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from shipline.compiler.predefined import slug
 from shipline.coordinator import payload_parts as parts
 from shipline.coordinator.abilities import without_effect
+from shipline.coordinator.environment_variables import JobEnvironment, environment_variables
 from shipline.model.definition import JobDefinition, When
+from shipline.model.environment import scoped, scoped_values
+from shipline.model.expansion import expand_for_runner
 from shipline.model.variable import SettingsVariable, Variable, last_wins
 from shipline.protocols import runner_api as api
 
 JOB_USER = "gitlab-ci-token"
-MERGE_REQUEST = "merge_request_event"
 # Whatever begins so is a token of GitLab's, and stays out of logs even where nobody has said that it is a secret.
 TOKEN_PREFIXES = (
     "glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-",
@@ -47,7 +48,7 @@ class JobFacts:
     ref_type: str
     sha: str
     before_sha: str
-    source: str
+    merge_request: bool
     protected: bool
     timeout: int
     depth: int
@@ -71,6 +72,10 @@ class JobFacts:
     cache_files: Mapping[int, str] = field(default_factory=dict)
     dependencies: tuple[api.JobDependency, ...] = ()
     dotenv: tuple[Variable, ...] = ()
+    # May an earlier checkout be built on?
+    allow_fetch: bool = True
+    environment: JobEnvironment | None = None
+    resource_group: str | None = None
 
 
 def withheld(settings: Iterable[SettingsVariable], protected: bool) -> list[str]:
@@ -81,10 +86,15 @@ def withheld(settings: Iterable[SettingsVariable], protected: bool) -> list[str]
 def notices(facts: JobFacts) -> list[str]:
     """Lines that stand before the job's log."""
     lines = []
-    if names := withheld(facts.settings, facts.protected):
+    name = facts.environment.name if facts.environment is not None else None
+    if names := withheld(scoped(facts.settings, name), facts.protected):
         which = f"{facts.ref_type} {facts.ref}"
         lines.append(
             f"Protected variables are not available here, because {which} is not protected: {', '.join(names)}"
+        )
+    if facts.definition.resource_group and facts.resource_group is None:
+        lines.append(
+            f"resource_group {facts.definition.resource_group} names no resource group: nothing waits"
         )
     if undone := without_effect(facts.definition):
         lines.append(undone)
@@ -97,12 +107,12 @@ def payload(facts: JobFacts) -> api.JobPayload:
     return api.JobPayload(
         id=facts.id,
         token=facts.token,
-        allow_git_fetch=True,
+        allow_git_fetch=facts.allow_fetch,
         job_info=_job_info(facts),
         git_info=_git(facts, own),
         runner_info=api.RunnerInfo(timeout=facts.timeout),
         inputs=parts.inputs(job),
-        variables=[parts.variable(one) for one in own],
+        variables=[parts.variable(one) for one in expand_for_runner(own)],
         steps=parts.steps(job, facts.timeout),
         image=parts.image(job.image) if job.image else None,
         services=[parts.service(service) for service in job.services],
@@ -153,14 +163,17 @@ def _bucket(running: int | None) -> str:
 
 
 def variables(facts: JobFacts) -> tuple[Variable, ...]:
-    """From low to high: predefined, dotenv's own place above the YAML, YAML, settings."""
-    allowed = tuple(
-        found.variable
-        for found in facts.settings
-        if (facts.protected or not found.protected) and fnmatchcase("", found.environment_scope)
-    )
+    """From low to high: predefined, YAML, dotenv, settings; what GitLab says of the environment beats them all."""
+    name = facts.environment.name if facts.environment is not None else None
     return last_wins(
-        (*facts.predefined, *_job_variables(facts), *facts.definition.variables, *facts.dotenv, *allowed)
+        (
+            *facts.predefined,
+            *_job_variables(facts),
+            *facts.definition.variables,
+            *facts.dotenv,
+            *scoped_values(facts.settings, name, protected=facts.protected),
+            *environment_variables(facts.environment),
+        )
     )
 
 
@@ -226,8 +239,8 @@ def _git(facts: JobFacts, own: Iterable[Variable]) -> api.GitInfo:
 
 
 def _depth(facts: JobFacts, own: Iterable[Variable]) -> int:
-    """GIT_DEPTH of the job, else the project's setting. As Ruby reads numbers: digits at the beginning count,
-    without any it is 0."""
+    """GIT_DEPTH of the job, which gitlab-runner leaves to the server, else the project's setting. As Ruby reads
+    numbers: digits at the beginning count, without any it is 0, and that is everything."""
     written = next((one.value for one in own if one.key == "GIT_DEPTH"), None)
     if written is None:
         return facts.depth
@@ -240,7 +253,7 @@ def _refspecs(facts: JobFacts, depth: int) -> list[str]:
     no branch of its own to fetch. Depth 0: all branches and tags, so that history can be looked at."""
     pipeline = f"refs/pipelines/{facts.pipeline_id}"
     specs = [f"+{pipeline}:{pipeline}"]
-    if facts.source == MERGE_REQUEST:
+    if facts.merge_request:
         path = next((one.value for one in facts.predefined if one.key == "CI_MERGE_REQUEST_REF_PATH"), "")
         specs += [f"+{path}:{path}"] if path else []
     name = facts.ref if depth else "*"
@@ -249,4 +262,4 @@ def _refspecs(facts: JobFacts, depth: int) -> list[str]:
         return [*specs, branch, tag]
     if facts.ref_type == "tag":
         return [*specs, tag]
-    return specs if facts.source == MERGE_REQUEST else [*specs, branch]
+    return specs if facts.merge_request else [*specs, branch]

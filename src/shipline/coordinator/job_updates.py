@@ -16,8 +16,8 @@ from shipline.coordinator import traces
 from shipline.coordinator.coverage import coverage_in
 from shipline.coordinator.jobs import is_live, is_waiting, job_for_runner, over
 from shipline.coordinator.models import Job
-from shipline.coordinator.progress import change_status, job_began, job_ended, lock
-from shipline.coordinator.refusal import Refusal
+from shipline.coordinator.progress import change_status, definition_of, job_began, job_ended, lock
+from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api
 
@@ -45,7 +45,8 @@ def update_job(job_id: int, token: str, update: api.JobUpdate) -> Job:
     with transaction.atomic():
         locked = lock(job)
         if locked.token_hash != job.token_hash:
-            raise Refusal(403, "403 Forbidden")
+            # Another runner has got the job meanwhile.
+            raise NotKnown(403, "403 Forbidden")
         if locked.status == JobStatus.PENDING:
             _before_it_runs(locked, update.state)
         elif not is_live(locked):
@@ -88,6 +89,8 @@ def _finish(job: Job, status: JobStatus, failure_reason: str, exit_code: int | N
     reason = "" if status is JobStatus.SUCCESS else failure_reason.replace("_", " ")
     if ending.notice:
         job.notices = [*job.notices, ending.notice]
+    if exit_code is not None and exit_code in definition_of(job).allow_failure_exit_codes:
+        job.allow_failure = True
     change_status(
         job,
         status,

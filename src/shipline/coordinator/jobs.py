@@ -8,7 +8,7 @@ from shipline.coordinator import tokens
 from shipline.coordinator.models import Job
 from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.progress import advance_pipeline, change_status, lock, tell
-from shipline.coordinator.refusal import Refusal
+from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.model.status import FINISHED, JobStatus
 
 
@@ -18,7 +18,7 @@ def job_for_runner(job_id: int, token: str) -> Job:
     if 0 < len(token) <= tokens.LENGTH_LIMIT:
         job = _BY_TOKEN.first(job_id, tokens.digest(token))
     if job is None:
-        raise Refusal(403, "403 Forbidden")
+        raise NotKnown(403, "403 Forbidden")
     return job
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from shipline.compiler import CommitFacts, Compiled, Problem, compile_pipeline
 from shipline.compiler.limits import chosen_limits
 from shipline.compiler.sources import NOTHING, Sources
+from shipline.coordinator.asked import RefUpdate
+from shipline.coordinator.configuration import CONFIG_PATH
+from shipline.coordinator.facts import push_facts
 from shipline.coordinator.models import Project
-from shipline.coordinator.pipelines import CONFIG_PATH, RefUpdate, push_facts
 from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
 from shipline.coordinator.sources import CommitSources
@@ -33,7 +35,7 @@ def lint(project: Project, content: bytes, ref: str, user: User, *, sha: str | N
     limits = chosen_limits(services().config.limits)
     sources: Sources = NOTHING
     if commit is not None:
-        sources = CommitSources(project, commit.sha, user, Budget(limits.include_seconds))
+        sources = CommitSources(project, commit.sha, user, budget=Budget(limits.include_seconds))
     if commit is None:
         facts = replace(facts, tracked_paths=NOTHING.tracked)
     return compile_pipeline(CONFIG_PATH, content, facts, sources, limits)

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-INSTANCE, PROJECT = "instance_type", "project_type"
+INSTANCE, GROUP, PROJECT = "instance_type", "group_type", "project_type"
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerFacts:
-    """What decides which jobs a runner gets. `projects` counts for project runners only."""
+    """What decides which jobs a runner gets. `projects` counts for those of groups and projects."""
 
     runner_type: str = INSTANCE
     projects: frozenset[int] = frozenset()

@@ -65,7 +65,7 @@ def lock_first(demand: str) -> Job | None:
 
 def _first(demand: str) -> QuerySet[Job]:
     related = of_demand(demand).select_related(
-        "pipeline", "project", "pipeline__user", "project__ci_settings"
+        "pipeline", "project", "pipeline__user", "project__ci_settings", "environment", "resource_group"
     )
     if connection.features.has_select_for_update_skip_locked:
         related = related.select_for_update(of=("self",), skip_locked=True, no_key=True)

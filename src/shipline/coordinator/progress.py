@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
-from pydantic import TypeAdapter
 
+from shipline.coordinator import deployments
 from shipline.coordinator.abilities import missing
-from shipline.coordinator.models import Job, Pipeline
+from shipline.coordinator.definitions import JOB_DEFINITION, VARIABLES, definition_of, predefined_of
+from shipline.coordinator.models import Job, Pipeline, ResourceGroup
+from shipline.coordinator.places import InvalidEnvironment, has_place, place
 from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.services import services
 from shipline.errors import ShiplineError
 from shipline.model.definition import JobDefinition
 from shipline.model.status import ACTIVE, FINISHED, JobStatus, PipelineStatus, can_change
-from shipline.model.variable import Variable
-from shipline.pipeline import Change, JobState, PipelineState, advance, status_of
+from shipline.pipeline import Change, JobState, PipelineState, advance, enqueue, status_of
 
-JOB_DEFINITION = TypeAdapter(JobDefinition)
-VARIABLES = TypeAdapter(tuple[Variable, ...])
+__all__ = [
+    "JOB_DEFINITION",
+    "VARIABLES",
+    "RefusedChange",
+    "advance_pipeline",
+    "change_status",
+    "definition_of",
+    "job_began",
+    "job_ended",
+    "lock",
+    "lock_pipeline",
+    "new_attempt",
+    "predefined_of",
+    "prepare_jobs",
+    "refuse_what_cannot_run",
+    "start",
+    "state_of",
+    "tell",
+    "update_status",
+]
 _FINISHED_PIPELINE = ("success", "failed", "canceled", "skipped")
 
 
@@ -29,19 +49,13 @@ class RefusedChange(ShiplineError):
     code = "refused_change"
 
 
-def definition_of(job: Job) -> JobDefinition:
-    return JOB_DEFINITION.validate_python(job.definition)
+def state_of(jobs: Iterable[Job], outdated: Mapping[int, str] | None = None) -> PipelineState:
+    """`outdated` says of jobs why they must not deploy any more."""
+    return PipelineState(tuple(_job_state(job, (outdated or {}).get(job.pk, "")) for job in jobs))
 
 
-def predefined_of(pipeline: Pipeline) -> tuple[Variable, ...]:
-    return VARIABLES.validate_python(pipeline.predefined)
-
-
-def state_of(jobs: Iterable[Job]) -> PipelineState:
-    return PipelineState(tuple(_job_state(job) for job in jobs))
-
-
-def _job_state(job: Job) -> JobState:
+def _job_state(job: Job, outdated: str = "") -> JobState:
+    group = job.resource_group
     definition = definition_of(job)
     return JobState(
         id=job.pk,
@@ -59,6 +73,9 @@ def _job_state(job: Job) -> JobState:
         failure_reason=job.failure_reason,
         exit_code=job.exit_code,
         retried=job.retried,
+        resource_group=group.key if group is not None else None,
+        holds_resource=group is not None and group.holder_id == job.pk,
+        outdated=outdated,
     )
 
 
@@ -85,7 +102,7 @@ def lock(job: Job) -> Job:
 _LOCKED = Prepared(
     lambda pk: (
         Job.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("project", "pipeline", "runner", "runner_manager")
+        .select_related("project", "pipeline", "runner", "runner_manager", "environment", "resource_group")
         .filter(pk=pk)
     ),
     -1,
@@ -111,11 +128,21 @@ def advance_pipeline(pipeline_id: int) -> None:
         pipeline = Pipeline.objects.select_for_update(no_key=True).get(pk=pipeline_id)
         if pipeline.errors:
             return
-        jobs = {job.pk: job for job in Job.objects.filter(pipeline=pipeline).order_by("stage_index", "id")}
-        while steps := advance(state_of(jobs.values()), timezone.now().timestamp()):
+        rows = Job.objects.select_related("resource_group", "environment").filter(pipeline=pipeline)
+        jobs = {job.pk: job for job in rows.order_by("stage_index", "id")}
+        deploys = any(job.environment_id is not None for job in jobs.values())
+        outdated = deployments.outdated_in(pipeline_id) if deploys else {}
+        while True:
+            steps = advance(state_of(jobs.values(), outdated), timezone.now().timestamp())
+            # What cancels jobs moves pipelines on, as this does: they know one another.
+            from shipline.coordinator.canceling import cancel_after_failure
+
+            if not steps and not cancel_after_failure(pipeline, jobs.values()):
+                break
             for step in steps:
                 if isinstance(step, Change):
-                    change_status(jobs[step.job], step.status, step.reason)
+                    fields = {"failure_reason": step.failure_reason} if step.failure_reason else {}
+                    change_status(jobs[step.job], step.status, step.reason, **fields)
                     _schedule(jobs[step.job], step)
                     refuse_what_cannot_run(jobs[step.job])
                     topics |= {f"job:{step.job}"} | ({"queue"} if step.status is JobStatus.PENDING else set())
@@ -124,6 +151,16 @@ def advance_pipeline(pipeline_id: int) -> None:
                     jobs[fresh.pk] = fresh
         update_status(pipeline, jobs.values())
         tell(*topics)
+        _hand_over_resources(jobs.values())
+
+
+def _hand_over_resources(jobs: Iterable[Job]) -> None:
+    """Whatever happened may have freed one, or there is one more that waits. It is done behind this transaction,
+    because it moves other pipelines on, whose rows somebody else may hold who wants ours."""
+    from shipline.coordinator.resource_groups import hand_over  # It stands above us, and moves pipelines on.
+
+    for group in sorted({job.resource_group_id for job in jobs if job.resource_group_id is not None}):
+        transaction.on_commit(partial(hand_over, group), robust=True)
 
 
 def job_began(job: Job) -> None:
@@ -148,7 +185,7 @@ def job_ended(job: Job) -> None:
 def _nothing_follows(job: Job) -> bool:
     """True when it succeeded, others run at its stage or before, and nothing that is yet to come asks for less
     than whole stages: then nobody's turn has come, and the pipeline runs as before."""
-    if job.status != JobStatus.SUCCESS:
+    if job.status != JobStatus.SUCCESS or job.resource_group_id is not None or job.environment_id is not None:
         return False
     with connection.cursor() as cursor:
         cursor.execute(_GO_ON, [job.pipeline_id, job.stage_index])
@@ -198,6 +235,8 @@ def change_status(job: Job, status: JobStatus, reason: str = "", **fields: Any) 
     job.status, job.reason = status, reason[:255]
     if status is JobStatus.PENDING:
         job.queued_at = now
+    elif status is JobStatus.WAITING_FOR_RESOURCE:
+        job.waiting_for_resource_at = now
     elif status is JobStatus.RUNNING:
         job.started_at = job.contacted_at = now
     elif status in FINISHED:
@@ -205,23 +244,64 @@ def change_status(job: Job, status: JobStatus, reason: str = "", **fields: Any) 
     for name, value in fields.items():
         setattr(job, name, value)
     job.save()
+    deployments.follow(job)
+    if status in FINISHED and job.resource_group_id is not None:
+        ResourceGroup.objects.filter(pk=job.resource_group_id, holder=job).update(holder=None)
+    if job.bridge and status is JobStatus.PENDING:
+        # It waits for no runner: `downstream.py` sees to it as soon as this can be seen.
+        change_status(job, JobStatus.RUNNING, "its pipeline is being made")
+        tell("triggers")
+
+
+def start(job: Job, reason: str) -> None:
+    """At somebody's word a job's turn has come, whatever is before it. Raises RefusedChange."""
+    change = enqueue(_job_state(job, deployments.why_outdated(job)), reason)
+    if change.status is JobStatus.FAILED:
+        raise RefusedChange(f"Job {job.pk} cannot be started: {change.reason}.")
+    change_status(job, change.status, change.reason)
+    refuse_what_cannot_run(job)
 
 
 def new_attempt(job: Job) -> Job:
     """Another attempt in place of a job that is over."""
     job.retried = True
     job.save(update_fields=["retried"])
-    return Job.objects.create(
+    fresh = Job.objects.create(
         project=job.project,
         pipeline=job.pipeline,
         name=job.name,
         stage=job.stage,
         stage_index=job.stage_index,
         definition=job.definition,
-        allow_failure=job.allow_failure,
+        bridge=job.bridge,
+        variables=job.variables,
+        inputs=job.inputs,
+        # As it was written: an exit code may have allowed this one attempt to fail.
+        allow_failure=definition_of(job).allow_failure,
         timeout=job.timeout,
         attempt=job.attempt + 1,
     )
+    if has_place(definition_of(fresh)):
+        prepare(fresh)
+    return fresh
+
+
+def prepare(job: Job) -> None:
+    """What a new job gets besides its row; one that cannot have it fails at once."""
+    try:
+        place(job)
+    except InvalidEnvironment as error:
+        change_status(job, JobStatus.FAILED, str(error), failure_reason="environment_creation_failure")
+
+
+def prepare_jobs(pipeline: Pipeline, definitions: Iterable[JobDefinition]) -> None:
+    """To be called once the rows of a pipeline's jobs are there, before anything becomes of them."""
+    names = [one.name for one in definitions if has_place(one)]
+    if names:
+        for job in Job.objects.select_related("pipeline", "project").filter(
+            pipeline=pipeline, name__in=names
+        ):
+            prepare(job)
 
 
 def update_status(pipeline: Pipeline, jobs: Iterable[Job]) -> None:
@@ -235,3 +315,6 @@ def update_status(pipeline: Pipeline, jobs: Iterable[Job]) -> None:
         pipeline.finished_at = None
     pipeline.status = status
     pipeline.save()
+    if pipeline.upstream_job is not None:
+        # The job that started it may be waiting for this, and its page shows it.
+        tell("triggers", f"pipeline:{pipeline.upstream_job.pipeline_id}")

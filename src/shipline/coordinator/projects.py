@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from shipline.coordinator.models import Project, ProjectVariable
-from shipline.coordinator.prepared import Prepared
+from shipline.coordinator import access
+from shipline.coordinator.groups import (
+    TAKEN,
+    VISIBILITIES,
+    InvalidPath,
+    check_path,
+    ensure_namespace,
+    is_taken,
+)
+from shipline.coordinator.models import Membership, Project
 from shipline.coordinator.services import services
-from shipline.errors import ShiplineError
-from shipline.model.variable import SettingsVariable, Variable
 
-PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-PATH_LIMIT = 255
-RESERVED_ENDINGS = (".git", ".atom", ".")
-RESERVED_NAMES = frozenset({"api", "jwt", "users", "static", "-", "admin", "v2"})
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
-class InvalidProject(ShiplineError):
+class InvalidProject(InvalidPath):
     code = "invalid_project"
 
 
@@ -30,49 +35,66 @@ def create_project(
     description: str = "",
     visibility: str = "private",
     default_branch: str = "main",
+    creator: User | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Project:
-    """A project with an empty repository. Raises InvalidProject, with GitLab's words."""
-    parts = [*namespace.split("/"), path] if namespace else [path]
-    if len(parts) < 2 or any(not PATH.fullmatch(part) or part.endswith(RESERVED_ENDINGS) for part in parts):
-        raise InvalidProject("path can contain only letters, digits, '_', '-' and '.', and needs a namespace")
-    if parts[0] in RESERVED_NAMES:
-        raise InvalidProject(f"namespace {parts[0]} is a reserved name")
-    if visibility not in ("private", "internal", "public"):
-        raise InvalidProject("visibility is not included in the list")
-    full = "/".join(parts)
-    if len(full) > PATH_LIMIT:
-        raise InvalidProject(f"path is too long (maximum is {PATH_LIMIT} characters)")
-    if not services().repositories.is_branch_name(default_branch):
-        raise InvalidProject("default_branch is not a name that a branch can have")
-    with transaction.atomic():
-        if Project.objects.filter(path_with_namespace__iexact=full).exists():
-            raise InvalidProject("path has already been taken")
-        project = Project.objects.create(
-            path_with_namespace=full,
-            name=name or path,
-            description=description,
-            visibility=visibility,
-            default_branch=default_branch,
-        )
-        services().repositories.create(project.pk, default_branch)
+    """A project with an empty repository, in a namespace that is made if it is not there; its creator owns it.
+    `settings` are other fields of the row. Raises InvalidProject, with GitLab's words."""
+    if visibility not in VISIBILITIES:
+        raise InvalidProject("visibility", "is not included in the list")
+    _check_branch(default_branch)
+    try:
+        if not namespace:
+            raise InvalidPath("path", "needs a namespace")
+        check_path(f"{namespace}/{path}")
+        with transaction.atomic():
+            full = f"{ensure_namespace(namespace).full_path}/{path}"
+            check_path(full)
+            if is_taken(full):
+                raise InvalidPath("path", TAKEN)
+            project = Project.objects.create(
+                path_with_namespace=full,
+                name=name or path,
+                visibility=visibility,
+                default_branch=default_branch,
+                **{"description": description, **(settings or {})},
+            )
+            if creator is not None and not creator.is_superuser:
+                Membership.objects.create(project=project, user=creator, access_level=access.OWNER)
+            services().repositories.create(project.pk, default_branch)
+    except InvalidProject:
+        raise
+    except InvalidPath as error:
+        raise InvalidProject(error.field, error.words) from error
     return project
 
 
-def settings_variables(project: Project) -> list[SettingsVariable]:
-    """The project's CI/CD variables."""
-    return [settings_variable(row) for row in _VARIABLES.all(project.pk)]
+def _check_branch(name: str) -> None:
+    if not services().repositories.is_branch_name(name):
+        raise InvalidProject("default_branch", "is not a name that a branch can have")
 
 
-_VARIABLES = Prepared(lambda project: ProjectVariable.objects.filter(project=project).order_by("key"), -1)
-
-
-def settings_variable(row: ProjectVariable) -> SettingsVariable:
-    variable = Variable(
-        row.key,
-        row.value,
-        public=False,
-        masked=row.masked,
-        file=row.variable_type == "file",
-        raw=row.raw,
-    )
-    return SettingsVariable(variable, row.protected, row.environment_scope)
+def change_project(project: Project, values: Mapping[str, Any]) -> None:
+    """Raises InvalidProject. A new `path` moves it in its namespace."""
+    values = dict(values)
+    with transaction.atomic():
+        if (path := values.pop("path", None)) and path != project.path:
+            full = f"{project.namespace}/{path}"
+            try:
+                check_path(full)
+                if is_taken(full) and full.lower() != project.path_with_namespace.lower():
+                    raise InvalidPath("path", TAKEN)
+            except InvalidPath as error:
+                raise InvalidProject(error.field, error.words) from error
+            project.path_with_namespace = full
+        branch = values.get("default_branch")
+        if branch and branch != project.default_branch:
+            _check_branch(branch)
+            existing = services().repositories.branches(project.pk)
+            if existing and branch not in existing:
+                raise InvalidProject("base", "Could not change HEAD: branch '" + branch + "' does not exist")
+        for name, value in values.items():
+            setattr(project, name, value)
+        project.save()
+        if branch:
+            services().repositories.set_head(project.pk, branch)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 
-from shipline.coordinator import access
-from shipline.coordinator.models import Project
-from shipline.coordinator.pipelines import Created, RefUpdate, create_pipeline
+from shipline.coordinator import access, environments, merge_requests, protections, tokens
+from shipline.coordinator.asked import Asked, Created, RefUpdate
+from shipline.coordinator.models import PendingPush, Project
+from shipline.coordinator.permissions import NotAllowed, check_may_give
+from shipline.coordinator.pipelines import create_pipeline
+from shipline.coordinator.push_options import PushOptions, read_options
 from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
 
 # As GitLab: a push of more refs than this is somebody mirroring, not somebody shipping.
 PIPELINE_LIMIT = 4
 ERROR_LINES = 30
+# git moves refs within seconds of the first hook; a push that was refused then is forgotten after this.
+PATIENCE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,52 +47,191 @@ def check(
     project = Project.objects.get(pk=project_id)
     user = User.objects.filter(pk=user_id).first()
     level = access.level(user, project)
+    rules = protections.rules_of(project)
     lines = []
-    protected = project.protected_among(kind[1] for update in updates if (kind := update.ref()))
     for update in updates:
         kind = update.ref()
         if kind is None:
             lines.append(f"GitLab: {update.name} is neither a branch nor a tag; only those can be pushed.")
-        elif kind[0] == "branch" and kind[1] in protected:
-            lines += _protected(project, kind[1], update, level, environment)
+        elif kind[0] == "branch":
+            matching = protections.matching(rules, kind[1])
+            lines += _branch(project, kind[1], update, level, matching, environment)
+        elif refusal := _tag(project, kind[1], update, level):
+            lines.append(refusal)
     return lines
 
 
-def _protected(
-    project: Project, branch: str, update: Update, level: int, environment: Mapping[str, str]
+def _branch(
+    project: Project,
+    branch: str,
+    update: Update,
+    level: int,
+    rules: protections.BranchRules,
+    environment: Mapping[str, str],
 ) -> list[str]:
-    if level < access.PUSH_PROTECTED:
-        return ["GitLab: You are not allowed to push code to protected branches on this project."]
-    if update.new == ZERO:
-        return [f"GitLab: You can only delete protected branches using the web interface ({branch})."]
-    repositories = services().repositories
-    if update.old != ZERO and not repositories.is_ancestor(project.pk, update.old, update.new, environment):
-        return ["GitLab: You are not allowed to force push code to a protected branch on this project."]
-    return []
+    if not rules:
+        return _first_push(project, branch, update, level)
+    refusal = protections.branch_push_refusal(
+        rules, branch, level, deletes=update.new == ZERO, forces=_forces(project, update, environment)
+    )
+    return [refusal] if refusal else []
 
 
-def received(project_id: int, user_id: int, updates: Sequence[Update], options: Sequence[str]) -> list[str]:
-    """Create the pipelines of a push; answers what git's user is told."""
+def _forces(project: Project, update: Update, environment: Mapping[str, str]) -> bool:
+    if ZERO in (update.old, update.new):
+        return False
+    return not services().repositories.is_ancestor(project.pk, update.old, update.new, environment)
+
+
+def _first_push(project: Project, branch: str, update: Update, level: int) -> list[str]:
+    """The branch that will be protected as soon as it is there: a developer may not be the first on it,
+    unless the group says so."""
+    if branch != project.default_branch or update.old != ZERO or level >= access.MAINTAINER:
+        return []
+    wanted = protections.default_protection(project)
+    return [] if wanted is None or wanted[2] else [protections.PUSH_REFUSED]
+
+
+def _tag(project: Project, tag: str, update: Update, level: int) -> str:
+    wanted = protections.tag_levels(project, tag)
+    return protections.tag_push_refusal(wanted, level, creates=update.old == ZERO, deletes=update.new == ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What git's user is told, and the pipelines that they wait for."""
+
+    lines: list[str]
+    waits_for: list[int]
+
+
+def note(
+    project_id: int, user_id: int, token: str, updates: Sequence[Update], options: Sequence[str]
+) -> None:
+    """Remember an allowed push until its pipelines are made. git moves the refs after this, and a crash may come
+    between."""
+    wanted = [update for update in updates if update.new != ZERO and update.ref()]
+    if len(wanted) <= PIPELINE_LIMIT:
+        PendingPush.objects.create(
+            project_id=project_id,
+            user_id=user_id or None,
+            token_hash=tokens.digest(token),
+            updates=[[update.old, update.new, update.name] for update in wanted],
+            options=list(options),
+        )
+
+
+def received(
+    project_id: int, user_id: int, updates: Sequence[Update], options: Sequence[str], token: str = ""
+) -> Answer:
+    """Create the pipelines of a push."""
     project = Project.objects.get(pk=project_id)
     user = User.objects.filter(pk=user_id).first()
-    lines: list[str] = []
+    pending = PendingPush.objects.filter(token_hash=tokens.digest(token)).first() if token else None
+    return _carry_out(project, user, updates, options, pending)
+
+
+def make_up_for(now: datetime) -> None:
+    """The pipelines of pushes whose refs have moved, but whose second hook was never heard."""
+    under_way = {tokens.digest(token) for token in services().pushes}
+    for pending in PendingPush.objects.select_related("project", "user").order_by("pk"):
+        if pending.token_hash in under_way:
+            continue
+        moved = [
+            Update(*update)
+            for update in pending.updates
+            if services().repositories.name_points_at(pending.project_id, update[2]) == update[1]
+        ]
+        if moved:
+            _carry_out(pending.project, pending.user, moved, pending.options, pending)
+        if now - pending.created_at > PATIENCE:
+            # git has refused it, or somebody else has pushed over it.
+            pending.delete()
+
+
+def _carry_out(
+    project: Project,
+    user: User | None,
+    updates: Sequence[Update],
+    options: Sequence[str],
+    pending: PendingPush | None,
+) -> Answer:
+    asked = read_options(options)
     wanted = [update for update in updates if update.new != ZERO and update.ref()]
-    if "ci.skip" in options:
-        return ["", "No pipeline: ci.skip was asked for.", ""]
-    if len(wanted) > PIPELINE_LIMIT:
-        return ["", f"No pipelines: more than {PIPELINE_LIMIT} branches and tags in one push.", ""]
-    for update in wanted:
+    lines, made = list(asked.problems), list[int]()
+    for update in updates:
         kind, name = update.ref() or ("", "")
-        lines += tell(
-            project, name, create_pipeline(project, RefUpdate(name, kind, update.old, update.new), user)
+        if kind == "branch" and update.new == ZERO:
+            environments.stop_for_branch(project, name)
+    if any(one.old == ZERO and one.ref() == ("branch", project.default_branch) for one in wanted):
+        # Before its first pipeline, which is one of a protected branch then.
+        protections.protect_default_branch(project)
+    if asked.skip:
+        lines.append("No pipeline: ci.skip was asked for.")
+    elif len(wanted) > PIPELINE_LIMIT:
+        lines.append(f"No pipelines: more than {PIPELINE_LIMIT} branches and tags in one push.")
+    for update in updates:
+        try:
+            told, pipelines = _update(project, user, update, asked, len(wanted) > PIPELINE_LIMIT, pending)
+        except NotAllowed as error:
+            told, pipelines = [f"No pipeline for {(update.ref() or ('', update.name))[1]}: {error}"], []
+        lines += told
+        made += pipelines
+    if pending is not None:
+        pending.delete()
+    return Answer(["", *lines, ""] if lines else [], made if asked.wait else [])
+
+
+def _update(
+    project: Project,
+    user: User | None,
+    update: Update,
+    options: PushOptions,
+    too_many: bool,
+    pending: PendingPush | None,
+) -> tuple[list[str], list[int]]:
+    """One ref: its pipeline, and those of its merge requests."""
+    kind, name = update.ref() or ("", "")
+    if not kind or update.new == ZERO:
+        return [], []
+    lines, made = list[str](), list[int]()
+    if not (options.skip or too_many):
+        check_may_give(user, project, options.variables)
+        asked = Asked(
+            variables=options.variables,
+            inputs=dict(options.inputs),
+            claim=lambda: _claimed(pending, update),
         )
-    return ["", *lines, ""] if lines else []
+        created = create_pipeline(project, RefUpdate(name, kind, update.old, update.new), user, "push", asked)
+        lines += tell(project, name, created)
+        made += [created.pipeline.pk] if created.pipeline is not None else []
+    if kind == "branch":
+        for told, pipeline in merge_requests.after_push(
+            project, user, name, update.new, options, run=not (options.skip or too_many)
+        ):
+            lines += told
+            made += [pipeline] if pipeline is not None else []
+    return lines, made
+
+
+def _claimed(pending: PendingPush | None, update: Update) -> bool:
+    """Take the update off the list, in the transaction that stores its pipeline: nobody makes it twice, and a
+    crash puts it back."""
+    if pending is None:
+        return True
+    row = PendingPush.objects.select_for_update().filter(pk=pending.pk).first()
+    mine = [update.old, update.new, update.name]
+    if row is None or mine not in row.updates:
+        return False
+    row.updates = [other for other in row.updates if other != mine]
+    row.save(update_fields=["updates"])
+    return True
 
 
 def tell(project: Project, ref: str, created: Created) -> list[str]:
     """A pipeline, its errors, or why there is none, in lines."""
     if created.pipeline is None:
-        return [f"No pipeline for {ref}: {created.why_not}"]
+        return [f"No pipeline for {ref}: {created.why_not}", *(f"  {line}" for line in created.details)]
     url = pipeline_url(project, created.pipeline.pk)
     if not created.errors:
         return [f"Pipeline #{created.pipeline.pk} created for {ref}: {url}"]

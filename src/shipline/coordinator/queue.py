@@ -11,7 +11,8 @@ from django.db.models import Count
 from django.utils import timezone
 
 from shipline.coordinator import matching, pending, tokens
-from shipline.coordinator.artifacts import Unreadable
+from shipline.coordinator.cross_needs import MissingDependency
+from shipline.coordinator.deployments import why_outdated
 from shipline.coordinator.features import unsupported
 from shipline.coordinator.handing_out import facts_of_job
 from shipline.coordinator.job_payload import JobFacts, notices, payload
@@ -20,8 +21,10 @@ from shipline.coordinator.matching import Waiting
 from shipline.coordinator.models import Job, Runner, RunnerManager
 from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, job_began, tell
 from shipline.coordinator.runners import Caller, facts_of
+from shipline.coordinator.stored import Unreadable
 from shipline.model.definition import JobDefinition
 from shipline.model.status import JobStatus
+from shipline.pipeline.deployments import OUTDATED
 from shipline.protocols import runner_api as api
 
 
@@ -41,6 +44,14 @@ class Unready(Exception):
     def __init__(self, job: Job) -> None:
         super().__init__(f"job {job.pk}")
         self.job = job
+
+
+class TooLate(Exception):
+    """A job that would deploy something older than what is there by now."""
+
+    def __init__(self, job: Job, reason: str) -> None:
+        super().__init__(f"job {job.pk}: {reason}")
+        self.job, self.reason = job, reason
 
 
 def take_job_after_waiting(caller: Caller) -> Handed:
@@ -67,15 +78,24 @@ def take_job(caller: Caller) -> Handed:
                     facts = _hand_out(job, runner, caller.manager, demands)
             except Unready as error:
                 # It must not stand at the head of the queue for ever, with all others behind it.
-                logging.getLogger(__name__).error(
-                    "job %s cannot be handed out: %s", error.job.pk, error.__cause__
-                )
-                give_up(error.job, "scheduler_failure", "what it needs of earlier jobs cannot be read")
+                _give_up(error)
+                continue
+            except TooLate as error:
+                give_up(error.job, OUTDATED, error.reason)
                 continue
             if facts is not None:
                 return Handed(payload(facts))
     # Jobs that others had in their hands may come back when those fail: the runner asks again at once.
     return Handed(conflict=any(pending.of_demand(demand).exists() for demand in demands))
+
+
+def _give_up(error: Unready) -> None:
+    cause = error.__cause__
+    if isinstance(cause, MissingDependency):
+        give_up(error.job, "missing_dependency_failure", str(cause))
+        return
+    logging.getLogger(__name__).error("job %s cannot be handed out: %s", error.job.pk, cause)
+    give_up(error.job, "scheduler_failure", "what it needs of earlier jobs cannot be read")
 
 
 def _demands_for(runner: Runner, found: list[tuple[str, Waiting]]) -> list[str]:
@@ -100,6 +120,8 @@ def _hand_out(job: Job, runner: Runner, manager: RunnerManager, demands: list[st
     definition = definition_of(job)
     if _fails_for_lack_of_features(job, definition, manager):
         return None
+    if why := why_outdated(job):
+        raise TooLate(job, why)
     token = tokens.fresh(tokens.JOB)
     given = {"runner": runner, "runner_manager": manager, "token_hash": tokens.digest(token)}
     two_phases = manager.features.get("two_phase_job_commit") is True
@@ -110,7 +132,7 @@ def _hand_out(job: Job, runner: Runner, manager: RunnerManager, demands: list[st
         # How many wait is counted before this one is taken from among them.
         size = pending.count(demands)
         facts = facts_of_job(job, definition, runner, token, queue_size=size, queue_depth=0)
-    except (OSError, EOFError, zlib.error, Unreadable) as error:
+    except (OSError, EOFError, zlib.error, Unreadable, MissingDependency) as error:
         raise Unready(job) from error
     given = {"runner": runner, "runner_manager": manager, "token_hash": tokens.digest(token)}
     given["notices"] = notices(facts)
@@ -128,7 +150,7 @@ def _hand_out(job: Job, runner: Runner, manager: RunnerManager, demands: list[st
 
 
 def _fails_for_lack_of_features(job: Job, definition: JobDefinition, manager: RunnerManager) -> bool:
-    merge_request = job.pipeline.source == "merge_request_event"
+    merge_request = job.pipeline.ref_type == "merge_request"
     lacking = unsupported(definition, merge_request, manager.features)
     if not lacking:
         return False

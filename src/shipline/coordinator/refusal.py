@@ -12,3 +12,7 @@ class Refusal(Exception):
 
     status: int
     message: str
+
+
+class NotKnown(Refusal):
+    """The caller's token is nobody's."""

@@ -41,6 +41,17 @@ class Repositories:
         ):
             self._run(path, ["config", key, value])
 
+    def set_head(self, project_id: int, branch: str) -> None:
+        """What a clone checks out."""
+        self._run(self.path(project_id), ["symbolic-ref", "HEAD", f"refs/heads/{branch}"])
+
+    def is_empty(self, project_id: int) -> bool:
+        """Is there no branch? Asks no git: a list of projects asks for each of them."""
+        heads, packed = self.path(project_id) / "refs" / "heads", self.path(project_id) / "packed-refs"
+        if any(path.is_file() for path in heads.rglob("*")):
+            return False
+        return not (packed.exists() and b" refs/heads/" in packed.read_bytes())
+
     def is_branch_name(self, name: str) -> bool:
         return self._run(None, ["check-ref-format", "--branch", name], check=False).returncode == 0
 
@@ -82,6 +93,12 @@ class Repositories:
         found = self._run(self.path(project_id), words, check=False)
         return found.stdout.decode().strip() if found.returncode == 0 else None
 
+    def name_points_at(self, project_id: int, name: str) -> str | None:
+        """The object (a tag may be one of its own) that a whole ref points at now."""
+        words = ["rev-parse", "--verify", "--quiet", "--end-of-options", name]
+        found = self._run(self.path(project_id), words, check=False)
+        return found.stdout.decode().strip() if found.returncode == 0 else None
+
     def tags(self, project_id: int) -> list[str]:
         listed = self._run(
             self.path(project_id), ["for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags"]
@@ -106,6 +123,49 @@ class Repositories:
         found = self._run(self.path(project_id), ["merge-base", base, sha], check=False)
         return self.changed(project_id, found.stdout.decode().strip() or base, sha)
 
+    def merge_base(self, project_id: int, one: str, other: str) -> str | None:
+        found = self._run(self.path(project_id), ["merge-base", one, other], check=False)
+        return found.stdout.decode().strip() if found.returncode == 0 else None
+
+    def ref(self, project_id: int, name: str) -> tuple[str, str] | None:
+        """Type (branch or tag) and commit of a short or whole name; of a branch and a tag with the same name the
+        branch. None when there is neither."""
+        for kind, prefix in (("branch", "refs/heads/"), ("tag", "refs/tags/")):
+            if name.startswith("refs/") and not name.startswith(prefix):
+                continue
+            sha = self.resolve(project_id, prefix + name.removeprefix(prefix))
+            if sha is not None:
+                return kind, sha
+        return None
+
+    def merge(
+        self, project_id: int, target: str, source: str, message: str, name: str, email: str
+    ) -> str | None:
+        """A commit that merges `source` into `target`; None when they conflict. No ref moves."""
+        words = ["merge-tree", "--write-tree", "--no-messages", target, source]
+        merged = self._run(self.path(project_id), words, check=False)
+        if merged.returncode == 1:
+            return None
+        if merged.returncode:
+            raise GitError(f"git merge-tree failed: {merged.stderr.decode(errors='replace').strip()[:500]}")
+        tree = merged.stdout.decode().split("\n", 1)[0]
+        who = {
+            f"GIT_{role}_{what}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for what, value in (("NAME", name), ("EMAIL", email or "nobody@localhost"))
+        }
+        made = self._run(
+            self.path(project_id),
+            ["commit-tree", tree, "-p", target, "-p", source, "-m", message],
+            environment=who,
+        )
+        return made.stdout.decode().strip()
+
+    def update_ref(self, project_id: int, ref: str, new: str, old: str | None = None) -> bool:
+        """False when the ref was not `old` (None: whatever it was)."""
+        words = ["update-ref", ref, new, *([old] if old is not None else [])]
+        return self._run(self.path(project_id), words, check=False).returncode == 0
+
     def commit(self, project_id: int, sha: str, before: str) -> CommitFacts | None:
         """The commit that `sha` is or, if it is a tag, points at; None when that is no commit."""
         words = ["show", "-s", "--format=%H%n%an <%ae>%n%cI%n%B", f"{sha}^{{commit}}"]
@@ -119,6 +179,9 @@ class Repositories:
         """A ref of the pipeline's own: its commit can be fetched whatever becomes of the branch."""
         self._run(self.path(project_id), ["update-ref", f"refs/pipelines/{pipeline_id}", sha])
 
+    def forget_pipeline(self, project_id: int, pipeline_id: int) -> None:
+        self._run(self.path(project_id), ["update-ref", "-d", f"refs/pipelines/{pipeline_id}"], check=False)
+
     def branches(self, project_id: int) -> dict[str, str]:
         listed = self._run(
             self.path(project_id),
@@ -131,6 +194,11 @@ class Repositories:
         """`environment` names where the objects of a push that is not accepted yet lie."""
         words = ["merge-base", "--is-ancestor", old, new]
         return self._run(self.path(project_id), words, check=False, environment=environment).returncode == 0
+
+    def ask(self, project_id: int, words: Sequence[str], *, check: bool = True) -> str | None:
+        """What git answers, in text; None when it fails and need not succeed. Raises GitError."""
+        ended = self._run(self.path(project_id), words, check=check)
+        return None if ended.returncode else ended.stdout.decode(errors="replace")
 
     def _run(
         self,

@@ -11,11 +11,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from shipline.coordinator import matching, tokens
-from shipline.coordinator.matching import INSTANCE, PROJECT, RunnerFacts, Waiting
+from shipline.coordinator.matching import GROUP, INSTANCE, PROJECT, RunnerFacts, Waiting
 from shipline.coordinator.models import Job, Project, RegistrationToken, Runner, RunnerManager
 from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.progress import definition_of
-from shipline.coordinator.refusal import Refusal
+from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.coordinator.services import services
 from shipline.protocols import runner_api as api
 
@@ -39,7 +39,7 @@ def authenticate(token: str) -> Runner:
     """Raises Refusal 403 for a token that is unknown or has expired."""
     runner = tokens.runner_of(token)
     if runner is None:
-        raise Refusal(403, "403 Forbidden")
+        raise NotKnown(403, "403 Forbidden")
     return runner
 
 
@@ -151,7 +151,7 @@ def register(token: str, **fields: Any) -> tuple[Runner, str]:
         rows = RegistrationToken.objects.select_related("project")
         found = rows.filter(token_hash=tokens.digest(token)).first()
     if found is None:
-        raise Refusal(403, "403 Forbidden")
+        raise NotKnown(403, "403 Forbidden")
     if not fields.get("tags") and not fields.get("run_untagged", True):
         raise Refusal(400, f"400 Bad request - tags_list {UNTAGGED}")
     projects = [found.project] if found.project else []
@@ -181,6 +181,10 @@ def status_of(contacted_at: datetime | None, created_at: datetime, now: datetime
 def facts_of(runner: Runner) -> RunnerFacts:
     if runner.runner_type == INSTANCE:
         return _facts(runner)
+    if runner.runner_type == GROUP:
+        path = runner.group.full_path if runner.group is not None else ""
+        served = Project.objects.filter(path_with_namespace__startswith=f"{path}/")
+        return replace(_facts(runner), projects=frozenset(served.values_list("pk", flat=True)))
     return replace(_facts(runner), projects=frozenset(project.pk for project in runner.projects.all()))
 
 
@@ -195,7 +199,9 @@ def _facts(runner: Runner) -> RunnerFacts:
 
 
 def all_facts() -> list[RunnerFacts]:
-    return [facts_of(runner) for runner in Runner.objects.prefetch_related("projects")]
+    return [
+        facts_of(runner) for runner in Runner.objects.select_related("group").prefetch_related("projects")
+    ]
 
 
 def why_waiting(job: Job, runners: Iterable[RunnerFacts]) -> str:

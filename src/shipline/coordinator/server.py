@@ -44,6 +44,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     from django.core.handlers.asgi import ASGIHandler
 
     from shipline.coordinator.http.bodies import limiting_bodies
+    from shipline.coordinator.http.parameters import taking_parameters_anywhere
     from shipline.coordinator.http.request_ids import with_request_ids
     from shipline.coordinator.http.short_way import with_short_way
     from shipline.coordinator.repositories import Repositories
@@ -54,7 +55,9 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
     install(Services(data, config, events, repositories, pool))
     options = uvicorn.Config(
-        with_request_ids(limiting_bodies(with_short_way(keeping_slashes(ASGIHandler())))),
+        with_request_ids(
+            limiting_bodies(with_short_way(taking_parameters_anywhere(keeping_slashes(ASGIHandler()))))
+        ),
         http="h11",
         log_level="warning",
         access_log=False,
@@ -73,8 +76,10 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)
     sweeping = asyncio.create_task(_sweep(events))
+    triggering = asyncio.create_task(_trigger(events))
     await server.serve(sockets)
     await sweeping
+    await triggering
     if listening is not None:
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
@@ -114,16 +119,35 @@ async def _sweep(events: Events) -> None:
             logging.getLogger(__name__).exception("the sweep failed; it goes on")
 
 
+async def _trigger(events: Any) -> None:
+    """Pipelines that start by themselves; at once when somebody tells of one."""
+    from django.db import InterfaceError, OperationalError
+    from django.utils import timezone
+
+    from shipline.coordinator import triggering
+    from shipline.coordinator.services import in_database
+
+    with events.watch("triggers") as watch:
+        while not events.stopping.is_set():
+            if events.may_sweep:
+                try:
+                    await in_database(triggering.start_what_is_due, timezone.now())
+                except (InterfaceError, OperationalError) as error:
+                    logging.getLogger(__name__).warning("triggers wait for the next look: %s", error)
+            await watch.changed(SWEEP_SECONDS)
+
+
 def keeping_slashes(app: Any) -> App:
-    """GitLab's API takes a project's path in one segment, `group%2Fname`. ASGI has decoded it; this puts the
-    segment back as it was sent."""
-    prefix = "/api/v4/projects/"
+    """GitLab's API takes the path of a project or group in one segment, `group%2Fname`. ASGI has decoded it;
+    this puts the segment back as it was sent."""
+    places = ("/api/v4/projects/", "/api/v4/groups/", "/api/v4/namespaces/")
 
     async def wrapped(
         scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
         raw = scope.get("raw_path", b"").decode("latin-1")
-        if scope["type"] == "http" and raw.startswith(prefix) and "%2f" in raw.lower():
+        prefix = next((place for place in places if raw.startswith(place)), "")
+        if scope["type"] == "http" and prefix and "%2f" in raw.lower():
             segment, slash, rest = raw.removeprefix(prefix).partition("/")
             scope = {**scope, "path": prefix + segment + slash + unquote(rest)}
         await app(scope, receive, send)

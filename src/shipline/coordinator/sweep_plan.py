@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from shipline.model.status import JobStatus
 
-ACKNOWLEDGE_SECONDS = 120.0
 PENDING_SECONDS, UNMATCHED_SECONDS = 24 * 3600.0, 3600.0
 # At least so long has a pending job been watched before it is failed; a running one as long as a silence.
 WATCHED_SECONDS = 60.0
@@ -66,9 +65,10 @@ EMPTY = Memory({}, {})
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`silence` in seconds."""
+    """In seconds: how long a runner may say nothing of a job that it runs, and of one that it has not begun."""
 
     silence: float = 600.0
+    acknowledge: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _decide(
 ) -> Action | None:
     silence, status = memory.silence[job.id], memory.status[job.id]
     if job.waiting:
-        if silence.lasted(steady) > ACKNOWLEDGE_SECONDS:
+        if silence.lasted(steady) > limits.acknowledge:
             return GiveBack(job.id, "the runner that had it did not begin: it waits for another")
         return None
     if job.status is JobStatus.PENDING:

@@ -10,12 +10,12 @@ from typing import Any
 from django.db.models import Max
 from django.utils import timezone
 
-from shipline.coordinator import matching, sweep_plan
+from shipline.coordinator import environments, matching, resource_groups, sweep_plan
 from shipline.coordinator.artifacts import remove_artifact
 from shipline.coordinator.jobs import give_back, give_up
-from shipline.coordinator.models import Job, JobArtifact, Pipeline
+from shipline.coordinator.models import Job, JobArtifact, Pipeline, RunnerManager
 from shipline.coordinator.progress import advance_pipeline
-from shipline.coordinator.runners import all_facts, waiting
+from shipline.coordinator.runners import STALE, all_facts, waiting
 from shipline.coordinator.services import services
 from shipline.coordinator.sweep_plan import GiveBack, Seen
 from shipline.model.status import JobStatus
@@ -35,9 +35,11 @@ class Sweeper:
 
     def sweep(self) -> None:
         """Fail jobs whose runner is silent, that run too long or that nobody takes; give back those that were
-        not begun; start delayed ones that are due; delete artifacts that have expired."""
+        not begun; start delayed ones that are due; hand over resources; stop environments whose time is over;
+        delete artifacts that have expired."""
         now, steady = timezone.now(), time.monotonic()
-        limits = sweep_plan.Limits(silence=float(services().config.runners.silence_seconds))
+        runners = services().config.runners
+        limits = sweep_plan.Limits(float(runners.silence_seconds), float(runners.acknowledge_seconds))
         jobs = _jobs(now)
         self._memory = sweep_plan.look(self._memory, jobs, now.timestamp(), steady, limits)
         unmatched = _unmatched(sweep_plan.long_pending(self._memory, jobs, steady))
@@ -50,14 +52,17 @@ class Sweeper:
             else:
                 give_up(job, action.failure_reason, action.reason)
         _start_delayed(now)
+        resource_groups.hand_over_all()
+        environments.sweep(now)
         if sweep_plan.may_delete(self._memory, steady) and steady - self._deleted_at > DELETING_SECONDS:
             self._deleted_at = steady
             delete_expired(now)
+            forget_stale_managers(now)
 
 
 def _jobs(now: datetime) -> list[Seen]:
     names = ("pk", "status", "contacted_at", "runner_manager", "timeout", "started_at", "queued_at")
-    rows: Iterable[Any] = Job.objects.filter(status__in=_LOOKED_AT).values_list(*names)
+    rows: Iterable[Any] = Job.objects.filter(status__in=_LOOKED_AT, bridge=False).values_list(*names)
     return [
         Seen(
             id=pk,
@@ -103,6 +108,13 @@ def delete_expired(now: datetime) -> None:
         removed += 1
         if removed >= DELETED_AT_ONCE:
             return
+
+
+def forget_stale_managers(now: datetime) -> None:
+    """Machines that come and go leave rows behind: after a week without a word, as with GitLab, they are forgotten.
+    One that comes back is known anew."""
+    busy = Job.objects.filter(status__in=_LOOKED_AT).exclude(runner_manager=None).values("runner_manager")
+    RunnerManager.objects.filter(contacted_at__lt=now - STALE).exclude(pk__in=busy).delete()
 
 
 def _newest_successful(expired: Any) -> set[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -16,7 +15,7 @@ from shipline.coordinator.jobs import is_in_a_runner_s_hands, over
 from shipline.coordinator.models import Job
 from shipline.coordinator.progress import advance_pipeline, change_status, lock, tell
 from shipline.coordinator.refusal import Refusal
-from shipline.coordinator.services import services
+from shipline.coordinator.stored import trace_path
 from shipline.model.status import JobStatus
 
 if TYPE_CHECKING:
@@ -26,10 +25,6 @@ TRACE_LIMIT = 100 * 1024 * 1024
 BLOCK = 1 << 16
 # How often the runner sends what is new, in seconds: when somebody looks at the job, and when nobody does.
 WATCHED_INTERVAL, UNWATCHED_INTERVAL = 3, 30
-
-
-def trace_path(job_id: int) -> Path:
-    return services().data.coordinator / "traces" / f"{job_id}.log"
 
 
 def append_trace(job: Job, start: int, content: bytes, *, debug: bool = False) -> int:

@@ -9,9 +9,9 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from shipline.coordinator.http import git, hooks, registry_tokens
 from shipline.coordinator.http.rest import api as rest
 from shipline.coordinator.http.runner_api import artifacts, jobs, runners, traces
-from shipline.coordinator.web import actions, live, views
+from shipline.coordinator.web import actions, environments, live, merge_requests, schedules, views
 
-rest_urls = rest.api.urls
+rest_urls = rest.urls()
 
 
 def _listing() -> Any:
@@ -45,10 +45,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v4/", rest_urls),
     re_path(r"^api/", rest.unknown),
     re_path(r"^(?P<path>.+\.git/(?:info/refs|git-upload-pack|git-receive-pack))$", git.git),
+    path("<path:project>/-/pipeline_schedules", schedules.schedules),
+    path("<path:project>/-/merge_requests/<int:iid>", merge_requests.merge_request),
     path("<path:project>/-/pipelines", views.pipelines),
     path("<path:project>/-/pipelines/<int:pipeline_id>", views.pipeline),
     path("<path:project>/-/pipelines/<int:pipeline_id>/live", live.pipeline),
     path("<path:project>/-/pipelines/<int:pipeline_id>/cancel", actions.cancel_pipeline),
+    path("<path:project>/-/environments", environments.index),
+    path("<path:project>/-/environments/<int:environment_id>", environments.show),
+    path("<path:project>/-/environments/<int:environment_id>/stop", environments.stop),
     path("<path:project>/-/jobs/<int:job_id>", views.job),
     path("<path:project>/-/jobs/<int:job_id>/live", live.job),
     path("<path:project>/-/jobs/<int:job_id>/raw", views.raw_log),

@@ -28,11 +28,12 @@ from shipline.protocols.image_reference import HUB, ImageReference, parse_image_
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """For one registry, by the name it has in image references."""
+    """For one registry, by the name it has in image references. `identity_token` stands for the other two."""
 
     registry: str
     username: str
     password: str
+    identity_token: str = ""
 
     def __repr__(self) -> str:
         return f"Credentials({self.registry!r}, {self.username!r}, password=...)"
@@ -73,9 +74,13 @@ async def pull_image(
     aliases: Mapping[str, str],
     credentials: Credentials | None = None,
     progress: Callable[[str], None] = lambda line: None,
+    platform: str = "",
 ) -> PulledImage:
-    """Pull `name` from its registry. Raises ImageNotFound, ImageAccessDenied or ImagePullFailed with the
-    engine's own reason; EngineUnavailable when the engine goes away meanwhile."""
+    """Pull `name` from its registry; `platform` as `linux/arm64`, empty for the engine's own.
+
+    Raises ImageNotFound, ImageAccessDenied or ImagePullFailed with the engine's own reason; EngineUnavailable
+    when the engine goes away meanwhile.
+    """
     reference = address_for_engine(name, aliases)
     auth = _auth(credentials) if credentials else None
     # Without an explicit host aiodocker refuses to send credentials.
@@ -85,6 +90,7 @@ async def pull_image(
             asked if not reference.digest else f"{asked}@{reference.digest}",
             tag=None if reference.digest else (reference.tag or "latest"),
             auth=auth,
+            platform=platform or None,
             stream=True,
         ):
             if "error" in message:
@@ -99,6 +105,8 @@ async def pull_image(
 
 
 def _auth(credentials: Credentials) -> dict[str, JSONValue]:
+    if credentials.identity_token:
+        return {"identitytoken": credentials.identity_token}
     return {"username": credentials.username, "password": credentials.password}
 
 

@@ -188,6 +188,7 @@ class TriggerInclude:
     remote: str | None = None
     inputs: dict[str, Any] = field(default_factory=dict)
     rules: tuple[dict[str, Any], ...] = ()
+    integrity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from shipline.model.variable import Variable
 
 _REFERENCE = re.compile(r"\$\$|%%|\$(\w+)|\$\{(\w+)\}|%(\w+)%", re.ASCII)
 LENGTH_LIMIT = 1 << 20
+# What all references of one job's variables may add together.
+GROWTH_LIMIT = 1 << 24
 ROUND_LIMIT = 50
 
 
@@ -55,6 +57,38 @@ def expand_all(variables: Iterable[Variable]) -> tuple[Variable, ...]:
         return done[name]
 
     return tuple(replace(variable, value=value(variable.key, ()) or "") for variable in listed)
+
+
+def expand_for_runner(variables: Iterable[Variable]) -> tuple[Variable, ...]:
+    """Variables as a server hands them out: expanded in depth, for gitlab-runner itself goes but one step. What
+    is left for that step stays as it is written: `$$`, unknown names, files (the runner makes their paths),
+    raw values (nothing in them may be expanded), and what is beyond GROWTH_LIMIT."""
+    listed = tuple(variables)
+    known = {variable.key: variable for variable in listed}
+    done: dict[str, str] = {}
+    left = GROWTH_LIMIT
+
+    def value(variable: Variable, path: tuple[str, ...]) -> str:
+        if variable.raw or len(path) > ROUND_LIMIT:
+            return variable.value
+
+        def one(match: re.Match[str]) -> str:
+            nonlocal left
+            name = match[1] or match[2] or match[3]
+            other = known.get(name) if name else None
+            if other is None or other.file or other.raw or name in path:
+                return match[0]
+            found = value(other, (*path, name))
+            if len(found) > left:
+                return match[0]
+            left -= len(found)
+            return found
+
+        if variable.key not in done:
+            done[variable.key] = _REFERENCE.sub(one, variable.value)
+        return done[variable.key]
+
+    return tuple(replace(variable, value=value(variable, (variable.key,))) for variable in listed)
 
 
 def circle(variables: Mapping[str, str]) -> list[str] | None:

@@ -21,10 +21,12 @@ class JobStatus(StrEnum):
 
 class PipelineStatus(StrEnum):
     CREATED = "created"
+    WAITING_FOR_RESOURCE = "waiting_for_resource"
     PENDING = "pending"
     RUNNING = "running"
     MANUAL = "manual"
     SCHEDULED = "scheduled"
+    CANCELING = "canceling"
     SUCCESS = "success"
     FAILED = "failed"
     CANCELED = "canceled"
@@ -45,7 +47,8 @@ JOB_TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
     _S.MANUAL: frozenset({_S.PENDING, _S.SCHEDULED, _S.WAITING_FOR_RESOURCE, _S.SKIPPED, _S.CANCELED}),
     _S.PENDING: frozenset({_S.RUNNING, _S.FAILED, _S.CANCELED}),
     # running -> pending is the requeue of a job whose runner vanished before it had accepted the job.
-    _S.RUNNING: frozenset({_S.SUCCESS, _S.FAILED, _S.CANCELING, _S.CANCELED, _S.PENDING}),
+    # running -> skipped is of trigger jobs alone, which mirror a pipeline that was skipped.
+    _S.RUNNING: frozenset({_S.SUCCESS, _S.FAILED, _S.CANCELING, _S.CANCELED, _S.PENDING, _S.SKIPPED}),
     _S.CANCELING: frozenset({_S.CANCELED, _S.FAILED}),
     _S.SUCCESS: frozenset(),
     _S.FAILED: frozenset(),

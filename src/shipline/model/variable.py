@@ -24,11 +24,13 @@ class SettingsVariable:
     """A variable that somebody set for a project, before it is known which job asks for it.
 
     `protected`: only for protected refs. `environment_scope`: `*` or an environment name with wildcards.
+    `level` says who set it: 0 the instance, then the groups from the outermost, then the project.
     """
 
     variable: Variable
     protected: bool = False
     environment_scope: str = "*"
+    level: int = 0
 
 
 def last_wins(variables: Iterable[Variable]) -> tuple[Variable, ...]:

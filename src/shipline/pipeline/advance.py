@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from shipline.model.definition import When
 from shipline.model.status import FINISHED, JobStatus, PipelineStatus, can_change
+from shipline.pipeline.deployments import OUTDATED
 from shipline.pipeline.state import Change, JobState, PipelineState, RetryJob, Step
 
 _S = JobStatus
@@ -48,7 +49,12 @@ def advance(pipeline: PipelineState, now: float) -> tuple[Step, ...]:
                 old = jobs[change.job]
                 if not can_change(old.status, change.status):
                     raise ValueError(f"{old.name}: {old.status} cannot become {change.status}")
-                jobs[old.id] = replace(old, status=change.status, scheduled_at=change.scheduled_at)
+                jobs[old.id] = replace(
+                    old,
+                    status=change.status,
+                    scheduled_at=change.scheduled_at,
+                    failure_reason=change.failure_reason,
+                )
                 by_name[old.name] = jobs[old.id]
                 steps.append(change)
         earlier.add([by_name[job.name] for job in stages[stage]], retried)
@@ -85,7 +91,11 @@ def _decide(
 ) -> Change | None:
     if job.status is _S.SCHEDULED:
         if job.scheduled_at is not None and job.scheduled_at <= now:
-            return Change(job.id, _S.PENDING, "its delay is over", job.scheduled_at)
+            return enqueue(job, "its delay is over")
+        return None
+    if job.status is _S.WAITING_FOR_RESOURCE:
+        if job.outdated or job.holds_resource:
+            return enqueue(job, f"it has resource group {job.resource_group}")
         return None
     if job.status is not _S.CREATED:
         return None
@@ -109,7 +119,7 @@ def _start(job: JobState, failed: str | None, now: float) -> Change:
     if job.when is When.ON_FAILURE:
         if failed is None:
             return Change(job.id, _S.SKIPPED, "nothing before it failed")
-        return Change(job.id, _S.PENDING, f"{failed} failed")
+        return enqueue(job, f"{failed} failed")
     if failed is not None and job.when is not When.ALWAYS:
         return Change(job.id, _S.SKIPPED, f"{failed} did not succeed")
     if job.when is When.MANUAL:
@@ -117,14 +127,24 @@ def _start(job: JobState, failed: str | None, now: float) -> Change:
     if job.when is When.DELAYED:
         due = now + (job.start_in or 0)
         return Change(job.id, _S.SCHEDULED, f"it starts {job.start_in or 0} s from now", due)
-    return Change(
-        job.id, _S.PENDING, "everything before it is done" if job.needs or job.stage else "it is first"
-    )
+    return enqueue(job, "everything before it is done" if job.needs or job.stage else "it is first")
+
+
+def enqueue(job: JobState, reason: str) -> Change:
+    """Its turn has come: it is pending, unless it deploys too late or has to wait for its resource group."""
+    if job.outdated:
+        return Change(job.id, _S.FAILED, job.outdated, failure_reason=OUTDATED)
+    if job.resource_group is not None and not job.holds_resource:
+        return Change(job.id, _S.WAITING_FOR_RESOURCE, f"it waits for resource group {job.resource_group}")
+    return Change(job.id, _S.PENDING, reason, job.scheduled_at)
 
 
 def retry_reason(job: JobState) -> str | None:
     """Why a failed job is to be tried again, or None."""
     if job.status is not _S.FAILED or job.retried or job.attempt >= job.retry.max:
+        return None
+    # A new attempt would be the newest deployment, and overwrite what this one was kept from overwriting.
+    if job.failure_reason == OUTDATED:
         return None
     if job.exit_code is not None and job.exit_code in job.retry.exit_codes:
         return f"it failed with exit code {job.exit_code}"
@@ -140,30 +160,40 @@ def next_wake(pipeline: PipelineState) -> float | None:
 
 
 def status_of(jobs: Iterable[JobState]) -> PipelineStatus:
-    """A pipeline's status from the newest attempts of its jobs, as GitLab composes it."""
-    current = [job for job in jobs if not job.retried]
-    counted = {_effective(job) for job in current}
-    if not current or counted <= {_S.SKIPPED}:
-        return PipelineStatus.SKIPPED if current else PipelineStatus.CREATED
-    if counted <= {_S.SUCCESS, _S.SKIPPED}:
-        return PipelineStatus.SUCCESS
-    if counted & {_S.RUNNING, _S.CANCELING}:
-        return PipelineStatus.RUNNING
-    if _S.PENDING in counted or _S.WAITING_FOR_RESOURCE in counted:
-        begun = counted & {_S.SUCCESS, _S.FAILED, _S.CANCELED}
-        return PipelineStatus.RUNNING if begun else PipelineStatus.PENDING
-    if _S.SCHEDULED in counted:
-        return PipelineStatus.SCHEDULED
-    if _S.MANUAL in counted:
-        return PipelineStatus.MANUAL
-    if _S.CREATED in counted:
-        return PipelineStatus.CREATED if counted == {_S.CREATED} else PipelineStatus.RUNNING
-    return PipelineStatus.FAILED if _S.FAILED in counted else PipelineStatus.CANCELED
+    """A pipeline's status from the newest attempts of its jobs, as GitLab composes it: the first line that holds.
+    Failures that are allowed are as good as successes (`_WARNING`), manual jobs that may stay undone do not
+    count (`_IGNORED`)."""
+    found = {_counted(job) for job in jobs if not job.retried}
+    if not found:
+        return PipelineStatus.CREATED
+    for status, only in _ONLY:
+        if found <= only:
+            return status
+    return next((status for status, any_of in _ANY if found & any_of), PipelineStatus.FAILED)
 
 
-def _effective(job: JobState) -> JobStatus:
+_WARNING, _IGNORED = "success with warnings", "ignored"
+_P = PipelineStatus
+_ONLY: tuple[tuple[PipelineStatus, frozenset[str]], ...] = (
+    (_P.SKIPPED, frozenset({_S.SKIPPED, _IGNORED})),
+    (_P.SUCCESS, frozenset({_S.SUCCESS, _S.SKIPPED, _WARNING, _IGNORED})),
+    (_P.CREATED, frozenset({_S.CREATED, _WARNING, _IGNORED})),
+    (_P.CANCELED, frozenset({_S.CANCELED, _S.SUCCESS, _S.SKIPPED, _WARNING, _IGNORED})),
+    (_P.PENDING, frozenset({_S.PENDING, _S.CREATED, _S.SKIPPED, _WARNING, _IGNORED})),
+)
+_ANY: tuple[tuple[PipelineStatus, frozenset[str]], ...] = (
+    (_P.RUNNING, frozenset({_S.RUNNING, _S.PENDING})),
+    (_P.WAITING_FOR_RESOURCE, frozenset({_S.WAITING_FOR_RESOURCE})),
+    (_P.MANUAL, frozenset({_S.MANUAL})),
+    (_P.SCHEDULED, frozenset({_S.SCHEDULED})),
+    (_P.RUNNING, frozenset({_S.CREATED})),
+    (_P.CANCELING, frozenset({_S.CANCELING})),
+)
+
+
+def _counted(job: JobState) -> str:
     if job.status in (_S.FAILED, _S.CANCELED) and job.may_fail:
-        return _S.SUCCESS
+        return _WARNING
     if job.status is _S.MANUAL and job.allow_failure:
-        return _S.SKIPPED
+        return _IGNORED
     return job.status

@@ -11,7 +11,9 @@ from shipline.model.status import JobStatus
 @dataclass(frozen=True, slots=True)
 class JobState:
     """`stage` is the stage's position. `attempt` counts from 0. `scheduled_at`, seconds since the epoch, is
-    when a delayed job is due. `retried`: a newer attempt of the same job stands in its place."""
+    when a delayed job is due. `retried`: a newer attempt of the same job stands in its place. `resource_group`
+    is the key of the one that it needs, `holds_resource` that it has it. `outdated`: why it must not deploy any
+    more."""
 
     id: int
     name: str
@@ -28,6 +30,9 @@ class JobState:
     failure_reason: str = ""
     exit_code: int | None = None
     retried: bool = False
+    resource_group: str | None = None
+    holds_resource: bool = False
+    outdated: str = ""
 
     @property
     def may_fail(self) -> bool:
@@ -54,6 +59,7 @@ class Change:
     status: JobStatus
     reason: str
     scheduled_at: float | None = None
+    failure_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

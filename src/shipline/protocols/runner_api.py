@@ -7,9 +7,16 @@ Source: `lib/api/ci/runner.rb` and `common/spec` of gitlab-runner 16-19, restate
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 TRACE_CHUNK_LIMIT = 1024 * 1024
 REQUEST_LIMIT = 32 * 1024
@@ -34,7 +41,7 @@ class Message(BaseModel):
 
 class JobVariable(Message):
     key: str
-    value: str = ""
+    value: str = Field(default="", repr=False)
     public: bool = False
     masked: bool = False
     file: bool = False
@@ -44,17 +51,29 @@ class JobVariable(Message):
 class DockerOptions(Message):
     """What a job may ask of the engine. `user` is a name or number, with `:group` if it likes."""
 
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+
     platform: str = ""
     user: str = ""
 
 
 class KubernetesOptions(Message):
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+
     user: str = ""
 
 
 class ExecutorOptions(Message):
+    """Written, it has only what is asked for: a runner warns of options that it does not know."""
+
     docker: DockerOptions = DockerOptions()
     kubernetes: KubernetesOptions = KubernetesOptions()
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_asked_for(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        given: dict[str, dict[str, str]] = handler(self)
+        asked = {name: {key: value for key, value in one.items() if value} for name, one in given.items()}
+        return {name: one for name, one in asked.items() if one}
 
 
 class JobImage(Message):
@@ -157,7 +176,7 @@ class JobInfo(Message):
     instance_uuid: str = ""
     user_id: int | None = None
     scoped_user_id: int | None = None
-    time_in_queue_seconds: int = 0
+    time_in_queue_seconds: float | None = None
     project_jobs_running_on_instance_runners_count: str = ""
     queue_size: int = 0
     queue_depth: int = 0
@@ -290,21 +309,6 @@ class JobUpdate(Message):
     output: TraceOutput | None = None
     exit_code: int | None = None
     info: RunnerVersionInfo | None = None
-
-
-class RegisterRequest(Message):
-    """POST /api/v4/runners, with a registration token."""
-
-    token: str = Field(repr=False)
-    description: str = Field(default="", max_length=1024)
-    maintenance_note: str = Field(default="", max_length=1024)
-    tag_list: list[str] | str = ""
-    run_untagged: bool = True
-    locked: bool = True
-    access_level: Literal["not_protected", "ref_protected"] = "not_protected"
-    maximum_timeout: int | None = Field(default=None, ge=600, le=31_536_000)
-    paused: bool = False
-    info: RunnerVersionInfo = RunnerVersionInfo()
 
 
 class VerifyRequest(Message):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -30,14 +28,19 @@ class Journal:
 
     folder: Path
 
-    @contextmanager
-    def holding(self, entry: Entry) -> Iterator[None]:
-        """While the body runs, the entry is on disk. It stays there only if the process dies."""
-        self._write(entry)
-        try:
-            yield
-        finally:
-            self.remove(entry)
+    def add(self, entry: Entry) -> None:
+        """On disk before anything is done for the job."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.folder / entry.file_name
+        new = path.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(asdict(entry), file)
+        new.replace(path)
+
+    def remove(self, entry: Entry) -> None:
+        """The coordinator knows how the job ended."""
+        (self.folder / entry.file_name).unlink(missing_ok=True)
 
     def left(self) -> list[Entry]:
         """What an earlier life had in hand. A file that it did not finish writing counts for nothing."""
@@ -48,15 +51,3 @@ class Journal:
             except (ValueError, TypeError):
                 path.unlink(missing_ok=True)
         return found
-
-    def remove(self, entry: Entry) -> None:
-        (self.folder / entry.file_name).unlink(missing_ok=True)
-
-    def _write(self, entry: Entry) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self.folder / entry.file_name
-        new = path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(asdict(entry), file)
-        new.replace(path)

@@ -1,79 +1,228 @@
-"""The runner manager: asks for jobs while it has room for them, and runs them."""
+"""The runner manager: asks for jobs while it has room for them, and holds those that it gets.
+
+It observes (answers, ended jobs, signals, its config file), lets `asking.py` and `ending.py` decide, and performs.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import secrets
+import os
 import signal
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 
-import aiodocker
-import httpx
-
-from shipline.engine.client import check, connect
-from shipline.engine.labels import OWNER
-from shipline.engine.reap import reap
-from shipline.errors import EngineUnavailable, RemoteError
+from shipline.errors import EngineError, EngineUnavailable, RemoteError, UsageError
 from shipline.protocols.runner_api import JobPayload
-from shipline.runner.config_file import ConfigFile, RunnerSection
-from shipline.runner.coordinator_client import CoordinatorClient, backoff
-from shipline.runner.job import JobRun, Result
-from shipline.runner.journal import Entry, Journal
-from shipline.runner.masking import Masker
-from shipline.runner.reporting import Reporter, tell_interrupted
-from shipline.runner.trace import Trace
-from shipline.runner.variables import job_variables
+from shipline.runner import asking, ending
+from shipline.runner.asking import Answered, Ask, Outcome
+from shipline.runner.clients import Clients
+from shipline.runner.config.changes import changes
+from shipline.runner.config.sections import ConfigFile, RunnerSection
+from shipline.runner.ending import Phase
+from shipline.runner.engines import Engines
+from shipline.runner.held_job import HeldJob
+from shipline.runner.home import Home
+from shipline.runner.http import backoff
+from shipline.runner.journal import Entry as JournalEntry
+from shipline.runner.logs import Counting, configure
+from shipline.runner.metrics import EntryFigures, Metrics, MetricsServer
+from shipline.runner.online import Online
+from shipline.runner.reporting import tell_interrupted
+from shipline.runner.slots import Slots
+from shipline.runner.status import EntryNow, JobNow, document
+from shipline.runner.upkeep import Upkeep
+from shipline.version import __version__
 
-UNHEALTHY_LIMIT = 3
-UNHEALTHY_SECONDS = 3600.0
-LAST_WORDS_SECONDS = 5.0
-ENGINE_SECONDS = 5.0
-ROLES = ("job-network", "job-volume", "job-helper", "job-build", "job-service")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class Manager:
+    """`docker_host` is the engine of entries that name none. `log_level` and `log_format`, if not empty, count
+    instead of the file's. `leave` ends the process at once."""
+
+    home: Home
     config: ConfigFile
     docker_host: str
-    system_id: str
-    journal: Journal
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    jobs: set[asyncio.Task[None]] = field(default_factory=set)
+    log_level: str = ""
+    log_format: str = ""
+    leave: Callable[[int], object] = os._exit
+    phase: Phase = Phase.WORKING
+    since: float = field(default_factory=time.time)
+
+    def __post_init__(self) -> None:
+        self.system_id = self.home.system_id()
+        self.config = self.home.settled(self.config)
+        self.metrics = Metrics(self.system_id)
+        self._clients = Clients(self.home.config, self.system_id, self.metrics)
+        self._server = MetricsServer(self.metrics)
+        self._upkeep = Upkeep(self.home, self._clients, lambda: self.config, self._use)
+        self._engines = Engines(self.docker_host)
+        self._online: dict[int, Online] = {}
+        self._jobs: dict[asyncio.Task[None], tuple[int, HeldJob]] = {}
+        self._slots = Slots()
+        self._questions: dict[asyncio.Task[None], int] = {}
+        self._changed = asyncio.Event()
+        self._stopped_at = 0.0
+        self._number = 0
 
     async def run(self) -> None:
-        """Until SIGINT or SIGTERM. Jobs that run then are ended, and told as failed by the runner."""
+        """Until a signal ends it (`ending.py`). Raises EngineUnavailable when no entry could run anything."""
+        self._configure_log(self.config)
+        logging.getLogger().addHandler(counting := Counting(self.metrics.error))
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._signalled, signal.Signals(number))
+        aside: list[asyncio.Task[None]] = []
+        try:
+            with self.home.held():
+                async with self._engines:
+                    await self._begin()
+                    aside = [asyncio.create_task(self._tell_end(one)) for one in self.home.journal.left()]
+                    aside.append(asyncio.create_task(self._upkeep.keep(self._server)))
+                    await self._work()
+                    await _cancelled(*aside, *self._questions)
+                    for online in self._online.values():
+                        await online.close()
+                    await self._server.close()
+        finally:
+            logging.getLogger().removeHandler(counting)
+
+    def _configure_log(self, config: ConfigFile) -> None:
+        configure(self.log_level or config.log_level, self.log_format or config.log_format)
+
+    async def _begin(self) -> None:
         for warning in self.config.warnings:
             _log.warning("%s", warning)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.stopping.set)
-        slots = asyncio.Semaphore(self.config.concurrent)
-        async with connect(self.docker_host) as docker:
-            for owner in {section.owner for section in self.config.runners}:
-                await self._reap(docker, owner)
-            loops = [
-                asyncio.create_task(self._poll(section, docker, slots)) for section in self.config.runners
-            ]
-            loops += [asyncio.create_task(self._tell_end(entry)) for entry in self.journal.left()]
-            await self.stopping.wait()
-            for task in [*loops, *self.jobs]:
-                task.cancel()
-            await asyncio.gather(*loops, *self.jobs, return_exceptions=True)
+        for section in self.config.runners:
+            self._add(section)
+        await self._server.listen(self.config.listen_address)
+        problems = [await self._engine_problem(one) for one in self.config.runners]
+        if problems and all(problems) and problems[0] is not None:
+            raise problems[0]
+        _log.info(
+            "runner %s takes jobs for %s (system id %s)",
+            __version__,
+            ", ".join(one.name for one in self.config.runners) or "nobody yet",
+            self.system_id,
+        )
 
-    async def _reap(self, docker: aiodocker.Docker, owner: str) -> None:
-        """What an earlier life of this runner left behind. Only jobs' things: the label's owner may have
-        other programs."""
-        found = await reap(docker, owner, roles=ROLES)
-        if found.containers:
-            _log.info("removed %s leftover containers (%s=%s)", found.containers, OWNER, owner)
+    async def _engine_problem(self, section: RunnerSection) -> EngineUnavailable | None:
+        try:
+            await self._engines.ready(section)
+        except EngineUnavailable as error:
+            return error
+        return None
 
-    async def _tell_end(self, entry: Entry) -> None:
+    def _add(self, section: RunnerSection) -> None:
+        self._number += 1
+        self._online[self._number] = Online(self._number, section, self._clients.jobs)
+
+    async def _work(self) -> None:
+        """The loop: what to ask now, whether to go on, and when to look again."""
+        while True:
+            self._changed.clear()
+            now = time.monotonic()
+            await self._forget_those_that_left()
+            end = ending.over(
+                self.phase, len(self._jobs), now - self._stopped_at, self.config.shutdown_timeout
+            )
+            if end is Phase.AT_ONCE:
+                _log.error("ending at once; %s jobs are left to this runner's next life", len(self._jobs))
+                self.leave(1)
+            if end is not None:
+                _log.info("ended")
+                return
+            if self.phase is Phase.WORKING:
+                entries = [one.entry for one in self._online.values()]
+                for question in asking.asks(entries, self.config.concurrent, now):
+                    self._ask(question, now)
+                    self._changed.set()
+            self._publish()
+            await self._until_something_happens(now)
+
+    async def _until_something_happens(self, now: float) -> None:
+        at = asking.wake_at([one.entry for one in self._online.values()], now)
+        if self.phase is Phase.STOPPING:
+            at = self._stopped_at + self.config.shutdown_timeout
+        try:
+            async with asyncio.timeout(None if at is None else max(0.0, at - now)):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _ask(self, question: Ask, now: float) -> None:
+        online = self._online[question.number]
+        online.entry = asking.asked(online.entry, question, now)
+        task = asyncio.create_task(self._question(online, question, now))
+        self._questions[task] = online.number
+        task.add_done_callback(self._questions.pop)
+
+    async def _question(self, online: Online, question: Ask, asked_at: float) -> None:
+        """An engine first, then the question: a job that we are given can start at once."""
+        section, client = online.section, online.client
+        answer = Answered(Outcome.FAILED, question, asked_at)
+        try:
+            await self._engines.ready(section)
+            polled = await client.request_job(question.last_update)
+            answer = replace(answer, last_update=polled.last_update)
+            if polled.job is not None:
+                self._take(polled.job, online, section)
+                answer = replace(answer, outcome=Outcome.JOB)
+            elif polled.wait is not None:
+                answer = replace(answer, outcome=Outcome.LATER, wait=polled.wait)
+            else:
+                outcome = Outcome.NOTHING if polled.healthy else Outcome.REFUSED
+                answer = replace(answer, outcome=outcome, status=polled.status)
+        except (RemoteError, EngineError, UsageError) as error:
+            online.failed(str(error))
+            answer = replace(answer, wait=backoff(online.entry.failures + 1, {}, 0))
+        except Exception:
+            # A fault of ours must not silence an entry for ever.
+            _log.exception("%s", section.name)
+            answer = replace(answer, wait=self.config.check_interval)
+        online.answered(answer, time.monotonic(), self.config.check_interval, time.time())
+        self._changed.set()
+
+    def _take(self, payload: JobPayload, online: Online, section: RunnerSection) -> None:
+        held = HeldJob(
+            payload,
+            section,
+            self._engines.for_job(section),
+            self._slots,
+            self._clients.jobs(section),
+            self.home.journal,
+            lambda: self.phase >= Phase.STOPPING,
+            self._changed.set,
+            lambda: self.metrics.job_taken(section, payload.job_info.time_in_queue_seconds),
+        )
+        _log.info("job %s (%s) from %s", payload.id, payload.job_info.name, section.name)
+        task = asyncio.create_task(held.hold())
+        self._jobs[task] = (online.number, held)
+        task.add_done_callback(self._job_ended)
+
+    def _job_ended(self, task: asyncio.Task[None]) -> None:
+        number, held = self._jobs.pop(task)
+        online = self._online[number]
+        online.entry = asking.ended(online.entry)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("job %s", held.payload.id, exc_info=error)
+        if held.result is not None:
+            seconds = time.time() - held.since
+            self.metrics.job_ended(held.section, seconds, held.result.failure_reason)
+            outcome = held.result.failure_reason or "success"
+            _log.info("job %s ended after %.1f s: %s", held.payload.id, seconds, outcome)
+        self._changed.set()
+
+    async def _tell_end(self, entry: JournalEntry) -> None:
         """Of a job whose runner was killed: until the coordinator has heard it."""
-        async with CoordinatorClient(entry.url, "", self.system_id, time.time) as client:
+        section = next(
+            (one for one in self.config.runners if one.url == entry.url), RunnerSection("", entry.url, "")
+        )
+        async with self._clients.jobs(section) as client:
             while True:
                 try:
                     await tell_interrupted(client, entry.job, entry.token)
@@ -82,97 +231,94 @@ class Manager:
                     await asyncio.sleep(self.config.check_interval)
                 else:
                     _log.info("job %s was interrupted by the death of this runner", entry.job)
-                    self.journal.remove(entry)
+                    self.home.journal.remove(entry)
                     return
 
-    async def _poll(self, section: RunnerSection, docker: aiodocker.Docker, slots: asyncio.Semaphore) -> None:
-        """A slot and an engine first, then the question: a job that we are given can start at once."""
-        version, unhealthy, failures = "", 0, 0
-        async with CoordinatorClient(section.url, section.token, self.system_id, time.time) as client:
-            while True:
-                await slots.acquire()
-                taken = False
-                try:
-                    await check(docker)
-                    polled = await client.request_job(version)
-                    version, failures = polled.last_update, 0
-                    unhealthy = 0 if polled.healthy else unhealthy + 1
-                    if polled.job is not None:
-                        taken = True
-                        self._start(polled.job, section, docker, slots)
-                        continue
-                except (RemoteError, EngineUnavailable) as error:
-                    failures += 1
-                    if failures == 1:
-                        _log.warning("%s: %s", section.name, error)
-                finally:
-                    if not taken:
-                        slots.release()
-                await self._pause(section, unhealthy, failures, bool(version))
+    def _signalled(self, number: signal.Signals) -> None:
+        if number == signal.SIGHUP:
+            self._upkeep.reload()
+            return
+        phase = ending.after(self.phase, number)
+        if phase is self.phase:
+            return
+        self.phase = phase
+        said = {
+            Phase.FINISHING: "takes no more jobs; ends when those that run are over",
+            Phase.STOPPING: "ends the jobs that run; another signal ends it at once",
+            Phase.AT_ONCE: "ends at once",
+        }
+        _log.info("%s: the runner %s (%s jobs)", number.name, said[phase], len(self._jobs))
+        self._give_up_questions(self._online)
+        if phase is Phase.STOPPING:
+            self._stopped_at = time.monotonic()
+            for task in self._jobs:
+                # Not before it has begun: then it could not hand its job back.
+                asyncio.get_running_loop().call_soon(task.cancel)
+        self._changed.set()
 
-    async def _pause(self, section: RunnerSection, unhealthy: int, failures: int, long_poll: bool) -> None:
-        if unhealthy >= UNHEALTHY_LIMIT:
-            _log.error(
-                "%s: the coordinator does not accept this runner; trying again in an hour", section.name
-            )
-            await asyncio.sleep(UNHEALTHY_SECONDS)
-        elif failures:
-            await asyncio.sleep(min(self.config.check_interval, backoff(failures, httpx.Headers(), 0)))
-        elif not long_poll or unhealthy:
-            await asyncio.sleep(self.config.check_interval)
+    def _give_up_questions(self, numbers: Collection[int]) -> None:
+        """A job that was on its way to us is not accepted, and goes back to the queue."""
+        for question, number in self._questions.items():
+            if number in numbers:
+                question.cancel()
+        for number in numbers:
+            self._online[number].silence()
 
-    def _start(
-        self, payload: JobPayload, section: RunnerSection, docker: aiodocker.Docker, slots: asyncio.Semaphore
-    ) -> None:
-        task = asyncio.create_task(self._held(payload, section, docker))
-        self.jobs.add(task)
+    def _use(self, new: ConfigFile) -> None:
+        """A config that has been read anew."""
+        there = {number: one.section for number, one in self._online.items() if not one.entry.leaving}
+        found = changes(there, new.runners)
+        for number, section in found.stays.items():
+            self._online[number].changed(section)
+        self._give_up_questions(found.leaves)
+        for number in found.leaves:
+            _log.info("%s is not in the config any more", self._online[number].section.name)
+            self._online[number].leaves()
+        for section in found.new:
+            _log.info("%s is new in the config", section.name)
+            self._add(section)
+        self._configure_log(new)
+        self.config = new
+        self._changed.set()
 
-        def done(ended: asyncio.Task[None]) -> None:
-            self.jobs.discard(ended)
-            slots.release()
-            if not ended.cancelled() and ended.exception() is not None:
-                _log.error("job %s", payload.id, exc_info=ended.exception())
+    async def _forget_those_that_left(self) -> None:
+        for number, online in list(self._online.items()):
+            await online.tidy()
+            if online.entry.leaving and not online.entry.running:
+                await online.close()
+                del self._online[number]
 
-        task.add_done_callback(done)
-
-    async def _held(self, payload: JobPayload, section: RunnerSection, docker: aiodocker.Docker) -> None:
-        with self.journal.holding(Entry(section.url, payload.id, payload.token)):
-            await self._job(payload, section, docker)
-
-    async def _job(self, payload: JobPayload, section: RunnerSection, docker: aiodocker.Docker) -> None:
-        masked = [one.value for one in payload.variables if one.masked]
-        # References in them are replaced before the job sees them.
-        masked += job_variables(payload, section, payload.runner_info.timeout).secrets
-        trace = Trace(
-            Masker([*masked, payload.token], payload.features.token_mask_prefixes),
-            section.output_limit * 1024,
-            time.time,
-            payload.features.trace_sections,
+    def _publish(self) -> None:
+        """For `shipline runner status` and Prometheus."""
+        jobs = [
+            (number, JobNow(one.payload, one.section, one.since, one.stage))
+            for number, one in self._jobs.values()
+        ]
+        found = document(
+            pid=os.getpid(),
+            version=__version__,
+            system_id=self.system_id,
+            phase=self.phase.name.lower(),
+            since=self.since,
+            concurrent=self.config.concurrent,
+            entries=[
+                EntryNow(one.section, one.entry, one.problem, one.heard_at) for one in self._online.values()
+            ],
+            jobs=[one for _, one in jobs],
         )
-        async with CoordinatorClient(section.url, section.token, self.system_id, time.time) as client:
-            run = JobRun(payload, section, trace, docker, secrets.token_hex(4))
-            running = asyncio.create_task(run.run())
-            reporter = Reporter(client, payload, trace, running.cancel, run.cancelled.set, time.monotonic)
-            following = asyncio.create_task(reporter.follow())
-            try:
-                result = await asyncio.shield(running)
-            except asyncio.CancelledError:
-                result = await self._interrupted(running, trace)
-            finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
-            with contextlib.suppress(TimeoutError):
-                # A coordinator that does not answer finds out by itself, when the job is not heard of any more.
-                async with asyncio.timeout(LAST_WORDS_SECONDS if self.stopping.is_set() else None):
-                    await asyncio.shield(asyncio.ensure_future(reporter.finish(result)))
+        self.home.write_status(found)
+        self.metrics.show(
+            self.config.concurrent,
+            [
+                EntryFigures(
+                    one.section, one.entry.asking, tuple(job.stage for n, job in jobs if n == one.number)
+                )
+                for one in self._online.values()
+            ],
+        )
 
-    async def _interrupted(self, running: asyncio.Task[Result], trace: Trace) -> Result:
-        """The coordinator wants it no more, or we are going down: the containers go first."""
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError, EngineUnavailable):
-            await running
-        why = "the runner is going down" if self.stopping.is_set() else "canceled"
-        trace.line(f"ERROR: Job failed (system failure): {why}", "\x1b[31;1m")
-        trace.close()
-        reason = "runner_system_failure" if self.stopping.is_set() else "job_canceled"
-        return Result(reason, message=why)
+
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from shipline.errors import RemoteError
 from shipline.protocols.runner_api import JobPayload, JobUpdate, TraceOutput
 from shipline.runner.coordinator_client import Answer, CoordinatorClient
-from shipline.runner.job import Result
+from shipline.runner.failure import Result, known_reason
 from shipline.runner.trace import RED, RESET, Trace
 
 FIRST_SECONDS = 0.3
@@ -61,7 +61,9 @@ class Reporter:
 
     async def _send_part(self) -> bool:
         start, content = self.trace.unsent()
-        answer = await self.client.send_trace(self.payload.id, self.payload.token, start, content)
+        answer = await self.client.send_trace(
+            self.payload.id, self.payload.token, start, content, debug=is_debugged(self.payload)
+        )
         if answer.status == 202:
             self.trace.acknowledge(start + len(content))
         elif answer.status == 416 and answer.size is not None:
@@ -101,7 +103,7 @@ class Reporter:
         output = TraceOutput(checksum=self.trace.checksum, bytesize=len(self.trace.content))
         update = JobUpdate(
             state=state,
-            failure_reason=self._known_reason(result.failure_reason),
+            failure_reason=known_reason(result.failure_reason, self.payload.features.failure_reasons),
             exit_code=result.exit_code,
             checksum=self.trace.checksum,
             output=output,
@@ -115,20 +117,12 @@ class Reporter:
             return False
         return True
 
-    def _known_reason(self, reason: str) -> str:
-        """Coordinators say which reasons they know; for others there is the next best one."""
-        known = self.payload.features.failure_reasons
-        if (
-            not reason
-            or reason in ("script_failure", "runner_system_failure", "job_execution_timeout")
-            or reason in known
-        ):
-            return reason
-        replacements = {
-            "runner_configuration_error": "script_failure",
-            "image_pull_failure": "runner_system_failure",
-        }
-        return replacements.get(reason, "unknown_failure")
+
+def is_debugged(payload: JobPayload) -> bool:
+    """Whether the log shows more than its author wrote: each command with its values, or what services say."""
+    last = {one.key: one.value for one in payload.variables}
+    wanted = (last.get(key, "").lower() for key in ("CI_DEBUG_TRACE", "CI_DEBUG_SERVICES"))
+    return any(value in ("1", "t", "true") for value in wanted)
 
 
 async def tell_interrupted(client: CoordinatorClient, job: int, token: str) -> None:

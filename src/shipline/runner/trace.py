@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,9 +24,14 @@ class Trace:
     content: bytearray = field(default_factory=bytearray)
     sent: int = 0
     full: bool = False
+    # A character may come in two pieces; what is none becomes U+FFFD.
+    _decoder: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")(errors="replace"), repr=False
+    )
 
     def write(self, content: bytes) -> None:
-        self._add(self.masker.feed(content))
+        if not self.full:
+            self._add(self.masker.feed(self._decoder.decode(content).encode()))
 
     def line(self, text: str, colour: str = "") -> None:
         """A line of our own."""
@@ -40,7 +46,13 @@ class Trace:
             self.write(f"section_end:{int(self.now())}:{name}\r\x1b[0K\n".encode())
 
     def close(self) -> None:
+        self.write_end()
         self._add(self.masker.end())
+
+    def write_end(self) -> None:
+        """No more bytes come of a character that was begun."""
+        if not self.full:
+            self._add(self.masker.feed(self._decoder.decode(b"", final=True).encode()))
 
     def _add(self, content: bytes) -> None:
         if self.full:
@@ -49,6 +61,8 @@ class Trace:
         if len(content) <= room:
             self.content += content
             return
+        while room and content[room] & 0xC0 == 0x80:
+            room -= 1
         self.content += content[:room]
         text = f"\n{YELLOW}Job's log exceeded limit of {self.limit} bytes.\n"
         text += f"Job execution will continue but no more output will be collected.{RESET}\n"

@@ -35,6 +35,8 @@ def render(config: Config, token: str, owner: str, gateway: str, data: DataFolde
         'image = "debian:bookworm"',
         "privileged = true",
         'pull_policy = ["if-not-present"]',
+        # Whoever uses this machine's own system may ask for any.
+        'allowed_pull_policies = ["always", "if-not-present", "never"]',
         f"extra_hosts = {_list([f'{name}:{gateway}' for name in _names(config)])}",
         f"volumes = {_list(_volumes(docker))}",
         "",

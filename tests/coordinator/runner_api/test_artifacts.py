@@ -11,14 +11,21 @@ import pytest
 from tests.coordinator.runner_api.configurations import CI, FULL, dotenv
 from tests.coordinator.server import (
     ANSWER_SECONDS,
+    DEVELOPER,
+    GUEST,
+    MAINTAINER,
+    REPORTER,
     ZIP,
     Coordinator,
     Job,
     Project,
     Runner,
     WorkTree,
+    until,
     zipped,
 )
+
+from shipline.protocols.artifact_types import ARTIFACT_TYPES, OWN_TYPES
 
 
 def test_artifacts_go_up_and_come_down_to_a_dependent_job(
@@ -162,3 +169,67 @@ def test_a_file_name_cannot_leave_its_header(project: Project, job: Job) -> None
     answer = project.root.call("GET", f"projects/{project.id}/jobs/{job.id}/artifacts")
     assert answer.content == ZIP
     assert 'filename="b.exe' not in answer.headers["Content-Disposition"].replace('\\"', "")
+
+
+@pytest.mark.parametrize(
+    ("written", "may"),
+    [
+        ("", {GUEST: True, REPORTER: True, DEVELOPER: True, MAINTAINER: True}),
+        ("access: all", {REPORTER: True, DEVELOPER: True}),
+        ("public: false", {GUEST: False, REPORTER: False, DEVELOPER: True}),
+        ("access: developer", {REPORTER: False, DEVELOPER: True}),
+        ("access: maintainer", {DEVELOPER: False, MAINTAINER: True}),
+        ("access: none", {MAINTAINER: False}),
+    ],
+    ids=["default", "all", "not-public", "developer", "maintainer", "none"],
+)
+def test_people_get_artifacts_by_their_access_level(
+    project: Project, work_tree: WorkTree, runner: Runner, written: str, may: dict[int, bool]
+) -> None:
+    options = f", {written}" if written else ""
+    work_tree.ship(f"job: {{script: make, artifacts: {{paths: [a]{options}}}}}\n")
+    job = runner.take()
+    assert job.upload(ZIP).status_code == 201
+    path = f"projects/{project.id}/jobs/{job.id}/artifacts"
+    for level, allowed in may.items():
+        user = project.add(level)
+        answer = user.call("GET", path)
+        assert (answer.status_code == 200) is allowed, (level, answer.status_code)
+    # Jobs get what the jobs before them left.
+    assert job.download(job.id).status_code == 200
+
+
+def test_an_erased_job_has_neither_log_nor_artifacts(project: Project, job: Job) -> None:
+    job.trace(b"hello")
+    assert job.upload(ZIP).status_code == 201
+    path = f"projects/{project.id}/jobs/{job.id}"
+    developer = project.add(DEVELOPER)
+    assert project.root.call("POST", f"{path}/erase").status_code == 403
+    job.succeed()
+    assert developer.call("POST", f"{path}/erase").status_code == 403
+    erased = project.root.post(f"{path}/erase")
+    assert erased["erased_at"] is not None
+    assert erased["artifacts"] == []
+    assert project.trace(job.id) == ""
+    assert project.root.call("GET", f"{path}/artifacts").status_code == 404
+    folder = project.coordinator.data.coordinator
+    until(lambda: not (folder / "traces" / f"{job.id}.log").exists(), "the log is gone")
+    assert list((folder / "artifacts" / str(project.id) / str(job.id)).iterdir()) == []
+    assert project.root.call("POST", f"{path}/erase").status_code == 403
+
+
+def test_a_dotenv_report_with_a_comment_is_refused_as_with_gitlab(job: Job) -> None:
+    answer = job.upload(dotenv("# made here\nA=1\n"), artifact_type="dotenv", artifact_format="gzip")
+    assert answer.status_code == 400
+    assert "Invalid Format: line 1" in answer.json()["message"]
+
+
+def test_every_kind_of_report_is_taken_in_its_format(project: Project, job: Job) -> None:
+    contents = {"zip": ZIP, "gzip": gzip.compress(b"A=1\n"), "raw": b"{}"}
+    for kind, known in ARTIFACT_TYPES.items():
+        if kind not in OWN_TYPES:
+            content = contents[known.format]
+            answer = job.upload(content, artifact_type=kind, artifact_format=known.format)
+            assert answer.status_code == 201, (kind, answer.text)
+    stored = project.root.get(f"projects/{project.id}/jobs/{job.id}")["artifacts"]
+    assert {one["file_type"] for one in stored} == set(ARTIFACT_TYPES) - OWN_TYPES

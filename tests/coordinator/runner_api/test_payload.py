@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+
+import pytest
 from tests.coordinator.runner_api.configurations import CI, FULL, dotenv
 from tests.coordinator.server import (
     ZIP,
@@ -9,8 +12,6 @@ from tests.coordinator.server import (
     Runner,
     WorkTree,
 )
-
-NO_OPTIONS = {"docker": {"platform": "", "user": ""}, "kubernetes": {"user": ""}}
 
 
 def test_the_payload_has_every_member(project: Project, work_tree: WorkTree, runner: Runner) -> None:
@@ -92,7 +93,7 @@ def test_the_payload_has_every_member(project: Project, work_tree: WorkTree, run
             "command": None,
             "variables": [],
             "pull_policy": ["if-not-present"],
-            "executor_opts": NO_OPTIONS,
+            "executor_opts": {},
             "ports": [],
         },
         "services": [
@@ -112,7 +113,7 @@ def test_the_payload_has_every_member(project: Project, work_tree: WorkTree, run
                     }
                 ],
                 "pull_policy": [],
-                "executor_opts": NO_OPTIONS,
+                "executor_opts": {},
                 "ports": [],
             }
         ],
@@ -250,3 +251,121 @@ def test_dotenv_variables_reach_dependent_jobs(work_tree: WorkTree, runner: Runn
     variables = runner.take().variables
     assert (variables["VERSION"], variables["URL"]) == ("1.2", '"http://a/?b=c"')
     assert variables["EMPTY"] == ""
+
+
+CACHES = """\
+job:
+  script: make
+  hooks: {pre_get_sources_script: [echo before]}
+  image:
+    name: python:3.12
+    docker: {platform: linux/arm64, user: "1000"}
+    kubernetes: {user: "1001"}
+  services:
+    - name: postgres:16
+      docker: {platform: linux/amd64}
+  cache:
+    - key: pip
+      paths: [.pip/]
+      fallback_keys: [pip-old]
+    - key: {files: [poetry.lock, package.json]}
+      paths: [.venv/]
+      policy: pull
+      when: always
+      unprotect: true
+    - key: {files: [no.lock], prefix: none}
+      untracked: true
+    - key: {files_commits: [poetry.lock], prefix: commits}
+      paths: [a]
+  artifacts:
+    when: on_failure
+    reports:
+      coverage_report: {coverage_format: cobertura, path: coverage.xml}
+      sast: [sast.json]
+"""
+
+
+def test_caches_hooks_and_options_of_executors_reach_the_runner(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    project.protect("main")
+    files = {"poetry.lock": "one", "package.json": "two"}
+    first = work_tree.ship(CACHES, **files).sha
+    job = runner.take()
+    ids = [work_tree.git("rev-parse", f"HEAD:{name}").stdout.strip() for name in files]
+    content = hashlib.sha1("-".join(sorted(ids)).encode()).hexdigest()
+    commits = hashlib.sha1(first.encode()).hexdigest()
+    common = {"untracked": False, "policy": "pull-push", "when": "on_success", "fallback_keys": []}
+    assert job.payload["cache"] == [
+        common | {"key": "pip-protected", "paths": [".pip/"], "fallback_keys": ["pip-old-protected"]},
+        common
+        | {"key": f"1_poetry_package-{content}", "paths": [".venv/"], "policy": "pull", "when": "always"},
+        common | {"key": "none-default-protected", "paths": [], "untracked": True},
+        common | {"key": f"commits-{commits}-protected", "paths": ["a"]},
+    ]
+    assert job.payload["hooks"] == [{"name": "pre_get_sources_script", "script": ["echo before"]}]
+    assert job.payload["image"]["executor_opts"] == {
+        "docker": {"platform": "linux/arm64", "user": "1000"},
+        "kubernetes": {"user": "1001"},
+    }
+    assert job.payload["services"][0]["executor_opts"] == {"docker": {"platform": "linux/amd64"}}
+    reports = [
+        (one["name"], one["artifact_type"], one["artifact_format"], one["paths"], one["when"])
+        for one in job.payload["artifacts"]
+    ]
+    assert sorted(reports) == [
+        ("cobertura-coverage.xml", "cobertura", "gzip", ["coverage.xml"], "always"),
+        ("gl-sast-report.json", "sast", "raw", ["sast.json"], "always"),
+    ]
+    # Another branch has caches of its own; what did not change has the same key.
+    work_tree.ship(CACHES + "# changed\n", branch="topic", **files)
+    keys = [cache["key"] for cache in runner.take().payload["cache"]]
+    assert keys == [
+        "pip-non_protected",
+        f"1_poetry_package-{content}",
+        "none-default-non_protected",
+        f"commits-{commits}-non_protected",
+    ]
+
+
+def test_a_cache_s_key_follows_its_files(work_tree: WorkTree, runner: Runner) -> None:
+    ci = "job: {script: make, cache: {key: {files: ['*.lock']}, paths: [a]}}\n"
+    keys = []
+    for text in ("one", "two", "one"):
+        work_tree.ship(ci, **{"a.lock": text, "b.lock": "same"})
+        keys.append(runner.take().payload["cache"][0]["key"])
+    assert keys[0] == keys[2] != keys[1]
+
+
+@pytest.mark.parametrize(
+    ("variables", "depth", "whole"),
+    [
+        ("", 20, False),
+        ("  GIT_DEPTH: 5\n", 5, False),
+        ("  GIT_DEPTH: 0\n", 0, True),
+        ("  GIT_DEPTH: x\n", 0, True),
+    ],
+    ids=["default", "some", "none", "words"],
+)
+def test_how_deep_a_clone_goes_is_the_job_s_or_the_project_s(
+    project: Project, work_tree: WorkTree, runner: Runner, variables: str, depth: int, whole: bool
+) -> None:
+    work_tree.ship((f"variables:\n{variables}" if variables else "") + CI)
+    git = runner.take().payload["git_info"]
+    number = project.pipeline()["id"]
+    wanted = [f"+refs/pipelines/{number}:refs/pipelines/{number}"]
+    if whole:
+        wanted += ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]
+    else:
+        wanted += ["+refs/heads/main:refs/remotes/origin/main"]
+    assert (git["depth"], git["refspecs"]) == (depth, wanted)
+
+
+def test_variables_of_the_job_itself_are_told(project: Project, work_tree: WorkTree, runner: Runner) -> None:
+    work_tree.ship("workflow: {name: My pipeline}\nMy Job!: {script: make, when: manual}\n")
+    assert project.act("play", project.jobs()["My Job!"]["id"]).status_code == 200
+    variables = runner.take().variables
+    wanted = {"CI_JOB_NAME_SLUG": "my-job", "CI_JOB_MANUAL": "true", "CI_PIPELINE_NAME": "My pipeline"}
+    assert {name: variables[name] for name in wanted} == wanted
+    assert variables["CI_BUILD_ID"] == variables["CI_JOB_ID"]
+    assert variables["CI_PIPELINE_CREATED_AT"] <= variables["CI_JOB_STARTED_AT"]

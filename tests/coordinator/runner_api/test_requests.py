@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 from tests.coordinator.databases import on_both_databases
@@ -113,3 +114,72 @@ def test_jobs_that_no_runner_takes_do_not_hold_up_those_behind_them(
     nobodys = "".join(f"a{number}:\n  script: echo\n  tags: [nowhere]\n" for number in range(250))
     work_tree.ship(nobodys + CI)
     assert runner.take().name == "job"
+
+
+def test_an_instance_runner_serves_the_project_with_the_fewest_running_jobs_first(
+    own_coordinator: Coordinator, tmp_path: Path
+) -> None:
+    made = own_coordinator.root.post("user/runners", {"runner_type": "instance_type"})
+    runner = Runner(own_coordinator, made["id"], made["token"])
+    busy, quiet = own_coordinator.project(), own_coordinator.project()
+    busy.work_tree(tmp_path / "busy").ship("".join(f"job{n}:\n  script: echo\n" for n in range(3)))
+    quiet.work_tree(tmp_path / "quiet").ship(CI)
+    taken = [runner.take() for _ in range(4)]
+    projects = [job.payload["job_info"]["project_id"] for job in taken]
+    assert projects == [busy.id, quiet.id, busy.id, busy.id]
+    counts = [job.payload["job_info"]["project_jobs_running_on_instance_runners_count"] for job in taken]
+    assert counts == ["0", "0", "1", "2"]
+    assert [job.payload["job_info"]["queue_size"] for job in taken] == [4, 3, 2, 1]
+
+
+def test_a_runner_that_lacks_what_a_job_needs_fails_it_and_gets_the_next(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    work_tree.ship("needy: {script: make, artifacts: {reports: {junit: a.xml}}}\nplain: {script: make}\n")
+    runner.features = {}
+    assert runner.take().name == "plain"
+    needy = project.jobs()["needy"]
+    assert (needy["status"], needy["failure_reason"]) == ("failed", "runner_unsupported")
+    assert "upload_multiple_artifacts" in project.trace(needy["id"])
+
+
+def test_a_runner_that_serves_several_projects_takes_jobs_of_each(
+    coordinator: Coordinator, runner: Runner, project: Project, tmp_path: Path
+) -> None:
+    other = coordinator.project()
+    other.root.post(f"projects/{other.id}/runners", {"runner_id": runner.id})
+    for one in (project, other):
+        one.work_tree(tmp_path / str(one.id)).ship(CI)
+    taken = [runner.take().payload["job_info"]["project_id"] for _ in range(2)]
+    assert taken == [project.id, other.id]
+
+
+def test_a_deleted_runner_s_job_ends_by_its_token(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    work_tree.ship(CI)
+    job = runner.take()
+    assert runner.call("DELETE", "").status_code == 204
+    assert job.trace(b"hello").status_code == 202
+    job.succeed()
+    assert project.statuses() == {"job": "success"}
+
+
+def test_too_many_requests_of_one_runner_do_not_hold_up_another(strict: Coordinator) -> None:
+    project = strict.project()
+    hasty, calm = project.runner(), project.runner()
+    statuses = [hasty.request().status_code for _ in range(7)]
+    assert statuses == [204] * 5 + [429] * 2
+    assert calm.request().status_code == 204
+
+
+def test_of_many_who_ask_for_one_job_one_gets_it_and_the_others_are_told_to_ask_again_or_to_wait(
+    project: Project, work_tree: WorkTree
+) -> None:
+    runners = [project.runner() for _ in range(6)]
+    with ThreadPoolExecutor(len(runners)) as pool:
+        for number in range(4):
+            work_tree.ship(CI, branch=f"branch{number}")
+            statuses = sorted(answer.status_code for answer in pool.map(Runner.request, runners))
+            assert statuses.count(201) == 1
+            assert set(statuses) <= {201, 204, 409}

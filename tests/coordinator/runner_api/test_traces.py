@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from tests.coordinator.databases import on_both_databases
+from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import (
+    DEVELOPER,
+    REPORTER,
+    Coordinator,
     Job,
     Project,
+    until,
 )
 
 pytestmark = on_both_databases
@@ -64,3 +70,47 @@ def test_two_pieces_for_one_place_leave_one(project: Project, job: Job) -> None:
         statuses = list(pool.map(lambda piece: job.trace(piece).status_code, pieces))
     assert sorted(statuses) == [202, *[416] * 7]
     assert project.trace(job.id).encode() == pieces[statuses.index(202)]
+
+
+def test_the_runner_sends_often_while_somebody_looks_and_seldom_otherwise(project: Project, job: Job) -> None:
+    header = "X-GitLab-Trace-Update-Interval"
+    assert job.update("running").headers[header] == "30"
+    with project.coordinator.client() as client:
+        form = {"username": project.root.name, "password": project.root.token}
+        page = client.get("/users/sign_in").text
+        form["csrfmiddlewaretoken"] = page.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[
+            0
+        ]
+        assert client.post("/users/sign_in", data=form).status_code == 302
+        with client.stream("GET", f"/{project.path}/-/jobs/{job.id}/live") as stream:
+            lines = stream.iter_lines()
+            assert "event: reset" in iter(lambda: next(lines), "event: done")
+            assert job.update("running").headers[header] == "3"
+            assert job.trace(b"hello").headers[header] == "3"
+    until(lambda: job.update("running").headers[header] == "30", "nobody looks any more", pause=0.3)
+
+
+def test_who_reads_the_log_by_rest_again_and_again_is_somebody_who_looks(project: Project, job: Job) -> None:
+    header = "X-GitLab-Trace-Update-Interval"
+    assert job.update("running").headers[header] == "30"
+    project.trace(job.id)
+    until(lambda: job.update("running").headers[header] == "3", "the coordinator knows", pause=0.1)
+
+
+def test_a_log_with_secrets_in_it_is_for_developers(coordinator: Coordinator, tmp_path: Path) -> None:
+    project = coordinator.project(visibility="public")
+    project.work_tree(tmp_path / "tree").ship(CI)
+    job = project.runner().take()
+    reporter, developer = project.add(REPORTER), project.add(DEVELOPER)
+    path = f"projects/{project.id}/jobs/{job.id}/trace"
+    assert job.trace(b"hello").status_code == 202
+    assert reporter.call("GET", path).status_code == 200
+    headers = {"Content-Range": "5-9"}
+    assert job.call("PATCH", "/trace?debug_trace=true", content=b"+ set", headers=headers).status_code == 202
+    assert reporter.call("GET", path).status_code == 403
+    assert developer.call("GET", path).text == "hello+ set"
+    with coordinator.client() as client:
+        assert client.get(f"/{project.path}/-/jobs/{job.id}/raw").status_code in (302, 404)
+        # What follows does not make it public again.
+        assert job.trace(b"!", 10).status_code == 202
+        assert "hello" not in client.get(f"/{project.path}/-/jobs/{job.id}/raw").text

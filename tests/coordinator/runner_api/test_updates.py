@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.coordinator.databases import on_both_databases
+from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import (
     ZIP,
     Job,
@@ -99,3 +101,78 @@ def test_current_job_is_told_by_its_token(project: Project, job: Job) -> None:
         assert client.get("/api/v4/job").json()["id"] == job.id
     with job.coordinator.client(**{"JOB-TOKEN": "wrong"}) as client:
         assert client.get("/api/v4/job").status_code == 401
+
+
+def test_a_log_that_is_whole_is_known_to_be(project: Project, job: Job) -> None:
+    log = b"hello\n"
+    job.trace(log)
+    said = {"checksum": f"crc32:{zlib.crc32(log):08x}", "bytesize": len(log)}
+    assert job.update("success", output=said).status_code == 200
+    assert project.trace(job.id) == "hello\n"
+
+
+@pytest.mark.parametrize(
+    "output", [{"checksum": "crc32:00000000", "bytesize": 6}, {"bytesize": 7}, {"checksum": "nonsense"}]
+)
+def test_a_log_with_a_hole_is_told_and_the_job_s_end_counts(
+    project: Project, job: Job, output: dict[str, object]
+) -> None:
+    job.trace(b"hello\n")
+    assert job.update("success", output=output).status_code == 200
+    assert project.statuses() == {"job": "success"}
+    shown = project.trace(job.id)
+    assert "This log is not whole" in shown
+    assert shown.endswith("hello\n")
+    assert f"job {job.id}: This log is not whole" in project.coordinator.log
+
+
+def test_coverage_is_read_from_the_log_s_last_match(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    ci = "".join(
+        f"job{number}:\n  script: echo\n  coverage: '/TOTAL.*?(\\d+(?:\\.\\d+)?)%/'\n" for number in range(2)
+    )
+    work_tree.ship(ci + "other:\n  script: echo\n")
+    jobs = runner.take_all()
+    for name, log in (("job0", b"TOTAL 10%\nTOTAL 81.5%\ndone 100%\n"), ("job1", b"TOTAL 90%")):
+        jobs[name].trace(log)
+        jobs[name].succeed()
+    jobs["other"].trace(b"TOTAL 1%\n")
+    jobs["other"].succeed()
+    found = {name: job["coverage"] for name, job in project.jobs().items()}
+    assert found == {"job0": 81.5, "job1": 90.0, "other": None}
+    number = project.pipeline()["id"]
+    assert project.root.get(f"projects/{project.id}/pipelines/{number}")["coverage"] == "85.75"
+
+
+def test_a_cancelled_job_is_canceling_for_a_manager_that_knows_how_to_end_it(
+    project: Project, job: Job
+) -> None:
+    assert project.act("cancel", job.id).status_code == 201
+    for answer in (job.update("running"), job.trace(b"bye\n"), job.upload(ZIP)):
+        assert answer.status_code in (200, 201, 202)
+        assert answer.headers["Job-Status"] == "canceling"
+    # Whatever it ends with, it was cancelled.
+    assert job.update("failed", failure_reason="job_canceled").headers["Job-Status"] == "canceled"
+    assert project.statuses() == {"job": "canceled"}
+
+
+def test_a_cancelled_job_is_over_for_a_manager_that_does_not(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    work_tree.ship(CI)
+    runner.features = {"cancel_gracefully": False}
+    job = runner.take()
+    # Another machine of the same runner knows how: that is not the one that has the job.
+    runner.features, runner.system_id = {"cancel_gracefully": True}, "s_another"
+    assert runner.request().status_code == 204
+    assert project.act("cancel", job.id).status_code == 201
+    for answer in (job.update("running"), job.trace(b"bye"), job.upload(ZIP)):
+        assert (answer.status_code, answer.headers["Job-Status"]) == (403, "canceled")
+
+
+def test_the_job_of_a_token_is_told_as_gitlab_tells_jobs(project: Project, job: Job) -> None:
+    with job.coordinator.client(**{"JOB-TOKEN": job.token}) as client:
+        told = client.get("/api/v4/job").json()
+    shown = project.root.get(f"projects/{project.id}/jobs/{job.id}")
+    assert told == shown

@@ -8,16 +8,12 @@ from typing import Any
 from shipline.compiler.fields import Fields, Reader, is_blank, plain
 from shipline.compiler.nodes import Node
 from shipline.model.definition import Environment
+from shipline.model.environment import NAME, NAME_WORDS
 
 KEYS = ("name", "url", "action", "on_stop", "auto_stop_in", "kubernetes", "deployment_tier")
 KUBERNETES_KEYS = ("agent", "namespace", "flux_resource_path", "managed_resources", "dashboard")
 ACTIONS = ("start", "stop", "prepare", "verify", "access")
 SLUG_LIMIT = 24
-_NAME = re.compile(r"[a-zA-Z0-9_\\${}. -](?:[a-zA-Z0-9_/\\${}. -]*[a-zA-Z0-9_\\${}. -])?")
-_NAME_WORDS = (
-    "can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', and spaces, but it cannot start or "
-    "end with '/'"
-)
 
 
 def read_environment(reader: Reader, node: Node, path: str) -> Environment | None:
@@ -47,8 +43,8 @@ def _name(fields: Fields) -> str:
     name = item.value if item is not None else None
     if is_blank(name):
         fields.wrong("name", "can't be blank")
-    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-        fields.wrong("name", _NAME_WORDS)
+    if not isinstance(name, str) or NAME.fullmatch(name) is None:
+        fields.wrong("name", NAME_WORDS)
     return name if isinstance(name, str) else ""
 
 

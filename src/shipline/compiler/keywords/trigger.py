@@ -100,7 +100,7 @@ def _include(reader: Reader, node: Node, path: str) -> TriggerInclude | None:
     rules = fields.given("rules")
     file = fields.given("file")
     texts = {key: _plain_text(fields, key) for key in ("local", "artifact", "job", "project", "ref", "template",
-                                                        "component", "remote")}  # fmt: skip
+                                                        "component", "remote", "integrity")}  # fmt: skip
     return TriggerInclude(
         **texts,
         file=tuple(str(item.value) for item in (file if isinstance(file.value, list) else [file]))

@@ -41,6 +41,24 @@ def ask(hook):
     return json.loads(content)
 
 
+def wait_for(pipelines):
+    """Print what happens in the pipelines, until the coordinator says no more. Whatever goes wrong here, the
+    push is done and the pipelines run."""
+    import http.client
+
+    connection = http.client.HTTPConnection(os.environ["SHIPLINE_HOOK_ADDRESS"], timeout=SECONDS)
+    headers = {"Content-Type": "application/json", "X-Hook-Token": os.environ["SHIPLINE_HOOK_TOKEN"]}
+    try:
+        connection.request("POST", "/-/internal/hooks/wait", json.dumps({"pipelines": pipelines}), headers)
+        for line in connection.getresponse():
+            if not line.startswith(b"\0"):
+                print(line.decode(errors="replace").rstrip("\n"), flush=True)
+    except (OSError, http.client.HTTPException) as error:
+        print(
+            f"shipline: {error or type(error).__name__}: the pipeline goes on, nobody waits", file=sys.stderr
+        )
+
+
 def main():
     hook = sys.argv[1]
     try:
@@ -49,7 +67,9 @@ def main():
         print(f"shipline: {hook}: {error}", file=sys.stderr)
         sys.exit(1)
     for line in answer["lines"]:
-        print(line)
+        print(line, flush=True)
+    if answer.get("waits_for"):
+        wait_for(answer["waits_for"])
     sys.exit(0 if answer["allow"] else 1)
 
 

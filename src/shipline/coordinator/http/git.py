@@ -36,11 +36,12 @@ _PATH = re.compile(r"(?P<project>.+)\.git/(?P<rest>info/refs|git-upload-pack|git
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who calls: a user, or a job (of `job_project`), or nobody; `wrong`: somebody with a token that is not
-    valid."""
+    valid. `scopes` are those of the user's token."""
 
     user: User | None = None
     job_project: int | None = None
     wrong: bool = False
+    scopes: frozenset[str] = frozenset()
 
     @property
     def known(self) -> bool:
@@ -62,6 +63,13 @@ async def git(request: HttpRequest, path: str) -> HttpResponseBase:
     caller = await in_database(_caller, request.headers.get("Authorization", ""))
     project, level = await in_database(_look_up, match["project"], caller)
     write = service == "git-receive-pack"
+    if caller.user is not None and not caller.scopes & (tokens.GIT_WRITE if write else tokens.GIT_READ):
+        return HttpResponse(
+            "The access token has not the scope that this needs: "
+            f"{'write_repository' if write else 'read_repository'}.\n",
+            status=403,
+            content_type="text/plain",
+        )
     if caller.wrong or project is None or (write and level < access.PUSH):
         return _refused(caller, project is not None)
     environment = _environment(request, project, match["rest"], caller)
@@ -94,8 +102,10 @@ def _caller(authorization: str) -> Caller:
     if username == JOB_USER:
         job = tokens.job_of(password)
         return Caller(job_project=job.project_id if job else None, wrong=job is None)
-    user = tokens.user_of(password)
-    return Caller(user=user, wrong=user is None and bool(authorization))
+    token = tokens.access_token_of(password)
+    if token is None:
+        return Caller(wrong=bool(authorization))
+    return Caller(user=token.user, scopes=frozenset(token.scopes))
 
 
 def basic_credentials(authorization: str) -> tuple[str, str]:

@@ -56,8 +56,8 @@ def auth(request: HttpRequest) -> HttpResponse:
         granted = tuple(_ecr(scope) for scope in scopes)
     elif username == JOB_USER and (job := tokens.job_of(password)):
         granted = tuple(_job(scope, job) for scope in scopes)
-    elif user := tokens.user_of(password):
-        granted = tuple(_user(scope, user) for scope in scopes)
+    elif found := tokens.access_token_of(password):
+        granted = tuple(_within(frozenset(found.scopes), _user(scope, found.user)) for scope in scopes)
     else:
         error = {"code": "UNAUTHORIZED", "message": "the user name or the token is wrong"}
         return JsonResponse({"errors": [error]}, status=401)
@@ -110,16 +110,22 @@ def _job(scope: Scope, job: Job) -> Scope:
     return _only(scope, "pull", "push") if owner.pk == job.project_id else _only(scope)
 
 
+def _within(held: frozenset[str], scope: Scope) -> Scope:
+    """No more than the access token's own scopes open."""
+    pull = ("pull",) if held & tokens.REGISTRY_READ else ()
+    push = ("push", "delete") if held & tokens.REGISTRY_WRITE else ()
+    return _only(scope, *pull, *push)
+
+
 def _user(scope: Scope, user: User) -> Scope:
     if user.is_superuser:
         return _only(scope, "pull", "push", "delete")
     owner = _owner(scope.name)
     if owner is None:
         return _mirror(scope)
-    level = access.level(user, owner)
-    if level >= access.PUSH:
+    if access.level(user, owner) >= access.PUSH:
         return _only(scope, "pull", "push")
-    return _only(scope, *(("pull",) if level >= access.READ_CODE else ()))
+    return _only(scope, *(("pull",) if access.may_read(user, owner) else ()))
 
 
 @lru_cache(maxsize=4)

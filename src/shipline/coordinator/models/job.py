@@ -4,8 +4,10 @@ from django.conf import settings
 from django.db import models
 
 from shipline.coordinator.models.demand import DemandField
+from shipline.coordinator.models.environment import Environment
 from shipline.coordinator.models.pipeline import Pipeline
 from shipline.coordinator.models.project import Project
+from shipline.coordinator.models.resource_group import ResourceGroup
 from shipline.coordinator.models.runner import Runner, RunnerManager
 
 
@@ -14,7 +16,8 @@ class Job(models.Model):
     says why it has its status; `notices` are lines that stand before its log. A pending job with a
     `runner_manager` has been handed to it and waits for its word (two-phase commit). `debug_trace`: the log
     may hold secrets, developers only see it. `trace_integrity` is matched or mismatched once the runner has
-    said what the log should be."""
+    said what the log should be. A `bridge` runs on no runner: it starts another pipeline, or shows the status of
+    one. `variables` and `inputs` are what somebody gave to the job when starting it."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="jobs")
     pipeline = models.ForeignKey(Pipeline, models.CASCADE, related_name="jobs")
@@ -26,11 +29,17 @@ class Job(models.Model):
     definition = models.JSONField()
     # What queue.py compares with runners.
     demand = DemandField(max_length=700, default="", editable=False)
+    bridge = models.BooleanField(default=False)
+    variables = models.JSONField(default=list)
+    inputs = models.JSONField(default=dict)
     allow_failure = models.BooleanField(default=False)
     attempt = models.IntegerField(default=0)
     retried = models.BooleanField(default=False)
     runner = models.ForeignKey(Runner, models.SET_NULL, null=True, related_name="jobs")
     runner_manager = models.ForeignKey(RunnerManager, models.SET_NULL, null=True, related_name="jobs")
+    environment = models.ForeignKey(Environment, models.SET_NULL, null=True, related_name="jobs")
+    resource_group = models.ForeignKey(ResourceGroup, models.SET_NULL, null=True, related_name="jobs")
+    waiting_for_resource_at = models.DateTimeField(null=True)
     token_hash = models.CharField(max_length=64, null=True, unique=True)
     timeout = models.IntegerField(default=3600)
     scheduled_at = models.DateTimeField(null=True)

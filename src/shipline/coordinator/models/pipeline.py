@@ -8,12 +8,15 @@ from shipline.coordinator.models.project import Project
 
 class Pipeline(models.Model):
     """`errors` are the problems of an invalid configuration, as the compiler gives them. `predefined` are the
-    variables that were known when it was created. `protected`: its ref was protected then."""
+    variables that were known when it was created, `variables` those that it was started with. `protected`: its
+    ref was protected then. `ref_type` is branch, tag or merge_request (whose ref is a whole one). `upstream_job`
+    has started it. `auto_cancel` is what its workflow says. `decisions` say why jobs are in it or are not;
+    `reason` why it has ended before it was done."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="pipelines")
     iid = models.IntegerField()
     ref = models.CharField(max_length=255)
-    ref_type = models.CharField(max_length=6, default="branch")
+    ref_type = models.CharField(max_length=13, default="branch")
     sha = models.CharField(max_length=64)
     before_sha = models.CharField(max_length=64)
     source = models.CharField(max_length=40, default="push")
@@ -24,6 +27,19 @@ class Pipeline(models.Model):
     stages = models.JSONField(default=list)
     predefined = models.JSONField(default=list)
     errors = models.JSONField(default=list)
+    variables = models.JSONField(default=list)
+    auto_cancel = models.JSONField(default=dict)
+    decisions = models.JSONField(default=list)
+    reason = models.CharField(max_length=255, default="", blank=True)
+    upstream_job = models.ForeignKey(
+        "coordinator.Job", models.SET_NULL, null=True, related_name="downstream_pipelines"
+    )
+    schedule = models.ForeignKey(
+        "coordinator.PipelineSchedule", models.SET_NULL, null=True, related_name="pipelines"
+    )
+    merge_request = models.ForeignKey(
+        "coordinator.MergeRequest", models.SET_NULL, null=True, related_name="pipelines"
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

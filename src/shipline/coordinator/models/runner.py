@@ -3,17 +3,20 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from shipline.coordinator.models.group import Group
 from shipline.coordinator.models.project import Project
 
 
 class Runner(models.Model):
-    """`runner_type` is instance_type (for all projects) or project_type (for `projects`; the first that it got
-    is its owner). `locked`: no other project may have it. A token that has expired opens nothing."""
+    """`runner_type` is instance_type (for all projects), group_type (for all in `group`) or project_type (for
+    `projects`; the first that it got is its owner). `locked`: no other project may have it. A token that has
+    expired opens nothing."""
 
     token_hash = models.CharField(max_length=64, unique=True)
     short_token = models.CharField(max_length=12)
     token_expires_at = models.DateTimeField(null=True)
     runner_type = models.CharField(max_length=16, default="instance_type")
+    group = models.ForeignKey(Group, models.CASCADE, null=True, related_name="runners")
     projects = models.ManyToManyField(Project, related_name="runners")
     description = models.CharField(max_length=1024, default="", blank=True)
     maintenance_note = models.CharField(max_length=1024, default="", blank=True)

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 
 from shipline.coordinator import actions
 from shipline.coordinator.models import Job
+from shipline.coordinator.permissions import NotAllowed, check_may_run_again
 from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.web import facts, views
 
@@ -16,10 +17,11 @@ from shipline.coordinator.web import facts, views
 @require_POST
 def job(request: HttpRequest, project: str, job_id: int, action: str) -> HttpResponseBase:
     found = views.find_job(request, project, job_id)
-    if found is None or not facts.may_act(request.user, found.project):
+    if found is None or not facts.may_act(request.user, found.pipeline):
         raise Http404
     # Refused when it has changed since the page was drawn; the page says how it is now.
-    with suppress(RefusedChange):
+    with suppress(RefusedChange, NotAllowed):
+        check_may_run_again(request.user, found, action)
         found = _do(action, found)
     return HttpResponseRedirect(f"/{found.project.path_with_namespace}/-/jobs/{found.pk}")
 
@@ -40,7 +42,7 @@ def _do(action: str, job: Job) -> Job:
 @require_POST
 def cancel_pipeline(request: HttpRequest, project: str, pipeline_id: int) -> HttpResponseBase:
     found = views.find_pipeline(request, project, pipeline_id)
-    if found is None or not facts.may_act(request.user, found.project):
+    if found is None or not facts.may_act(request.user, found):
         raise Http404
     actions.cancel_pipeline(found)
     return HttpResponseRedirect(f"/{found.project.path_with_namespace}/-/pipelines/{found.pk}")

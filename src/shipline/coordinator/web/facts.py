@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from shipline.coordinator import access, runners
+from shipline.coordinator import artifacts, protections, runners
 from shipline.coordinator.matching import RunnerFacts
-from shipline.coordinator.models import Job, Pipeline, Project
+from shipline.coordinator.models import Job, Pipeline
+from shipline.coordinator.web import environment_facts, relations
 from shipline.coordinator.web.times import took
 from shipline.model.status import FINISHED, JobStatus
 
@@ -28,12 +29,14 @@ _WORST = (
 
 @dataclass(frozen=True, slots=True)
 class ShownJob:
-    """`look` is the class of its colour; `why` says why it has its status, where that is worth a word."""
+    """`look` is the class of its colour; `why` says why it has its status, where that is worth a word. `started`
+    are the pipelines of a trigger job."""
 
     job: Job
     look: str
     why: str
     took: SafeString | str
+    started: Sequence[relations.Link] = ()
 
 
 def look(job: Job) -> str:
@@ -41,8 +44,8 @@ def look(job: Job) -> str:
     return "warning" if job.status == "failed" and job.allow_failure else job.status
 
 
-def shown(job: Job, serving: Iterable[RunnerFacts]) -> ShownJob:
-    return ShownJob(job, look(job), why(job, serving), took(job.started_at, job.finished_at))
+def shown(job: Job, serving: Iterable[RunnerFacts], started: Sequence[relations.Link] = ()) -> ShownJob:
+    return ShownJob(job, look(job), why(job, serving), took(job.started_at, job.finished_at), started)
 
 
 def why(job: Job, serving: Iterable[RunnerFacts]) -> str:
@@ -52,6 +55,8 @@ def why(job: Job, serving: Iterable[RunnerFacts]) -> str:
             return "Waits for what comes before it"
         case JobStatus.PENDING:
             return _sentence(runners.why_waiting(job, serving))
+        case JobStatus.RUNNING if job.bridge:
+            return _sentence(job.reason)
         case JobStatus.RUNNING | JobStatus.SCHEDULED | JobStatus.SUCCESS:
             return ""
         case JobStatus.SKIPPED:
@@ -73,9 +78,9 @@ def waiting_runners(found: Iterable[Job]) -> list[RunnerFacts]:
     return runners.all_facts() if any(job.status == "pending" for job in found) else []
 
 
-def may_act(user: User | AnonymousUser, project: Project) -> bool:
-    """Start, retry and cancel: what may push may do so."""
-    return access.level(user, project) >= access.PUSH
+def may_act(user: User | AnonymousUser, pipeline: Pipeline) -> bool:
+    """Start, retry and cancel: who may push to its branch may do so."""
+    return protections.may_run(user, pipeline)
 
 
 def worst(found: Iterable[Job]) -> str:
@@ -119,18 +124,21 @@ def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, 
     found = current_jobs(pipeline)
     serving = waiting_runners(found)
     live = pipeline.status not in OVER
+    started = relations.started_by(found, user)
     return {
         "title": f"{pipeline.status}: #{pipeline.pk} {pipeline.title or pipeline.ref} · {pipeline.project.name}",
         "pipeline": pipeline,
         "project": pipeline.project,
         "stages": [
-            (stage, [shown(job, serving) for job in of_stage])
+            (stage, [shown(job, serving, started.get(job.pk, ())) for job in of_stage])
             for stage, of_stage in _by_stage(pipeline, found)
         ],
+        "origin": relations.origin(pipeline, user),
+        "left_out": relations.left_out(pipeline),
         "bars": bars(pipeline, found),
         "took": pipeline_took(pipeline),
         "live": live,
-        "may_cancel": live and may_act(user, pipeline.project),
+        "may_cancel": live and may_act(user, pipeline),
     }
 
 
@@ -161,14 +169,14 @@ def bars(pipeline: Pipeline, found: Iterable[Job]) -> list[dict[str, Any]]:
 def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
     """Everything that the page of a job says, but for the log."""
     siblings = current_jobs(job.pipeline)
-    status, acts = JobStatus(job.status), may_act(user, job.project)
+    status, acts = JobStatus(job.status), may_act(user, job.pipeline)
     over = status in FINISHED
     return {
         "title": f"{job.status}: {job.name} · #{job.pipeline_id} · {job.project.name}",
         "job": job,
         "project": job.project,
         "pipeline": job.pipeline,
-        "shown": shown(job, waiting_runners([job])),
+        "shown": shown(job, waiting_runners([job]), relations.started_by([job], user).get(job.pk, ())),
         "image": (job.definition.get("image") or {}).get("name", ""),
         "services": [service["name"] for service in job.definition.get("services", [])],
         "tags": job.definition.get("tags", []),
@@ -178,12 +186,14 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "siblings": [(other, look(other)) for other in siblings],
         "attempts": [(other, look(other)) for other in _attempts(job)],
         "newer": next((other for other in siblings if job.retried and other.name == job.name), None),
-        "artifacts": list(job.artifacts.all()),
+        "artifacts": [
+            one for one in job.artifacts.select_related("job__project") if artifacts.may_download(user, one)
+        ],
         "over": over,
         "may_play": acts and status is JobStatus.MANUAL,
         "may_retry": acts and over and status is not JobStatus.SKIPPED and not job.retried,
         "may_cancel": acts and not over and status is not JobStatus.CANCELING,
-    }
+    } | environment_facts.job_facts(job)
 
 
 def _attempts(job: Job) -> list[Job]:

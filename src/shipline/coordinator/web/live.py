@@ -124,7 +124,8 @@ def _state(pipeline_id: int) -> list[tuple[Any, ...]]:
     """What makes a page look different: first the pipeline, then its jobs."""
     found = Job.objects.filter(pipeline=pipeline_id).order_by("id")
     rows = found.values_list("id", "status", "reason", "retried", "runner", "started_at", "finished_at")
-    return [(Pipeline.objects.get(pk=pipeline_id).status,), *rows]
+    started = Pipeline.objects.filter(upstream_job__pipeline=pipeline_id).order_by("id")
+    return [(Pipeline.objects.get(pk=pipeline_id).status,), *rows, *started.values_list("id", "status")]
 
 
 def _pipeline_parts(request: HttpRequest, pipeline_id: int) -> Document:

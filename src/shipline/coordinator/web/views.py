@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.models import User
@@ -16,8 +15,7 @@ from django.http import (
     HttpResponseRedirect,
     JsonResponse,
 )
-from django.shortcuts import render
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from shipline.coordinator import access, tokens, traces
@@ -26,28 +24,17 @@ from shipline.coordinator.http import throttling
 from shipline.coordinator.http.files import send_file
 from shipline.coordinator.models import Job, JobArtifact, Pipeline, Project
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import stored_at
 from shipline.coordinator.web import facts
+from shipline.coordinator.web.pages import POLICY
+from shipline.coordinator.web.pages import missing as _missing
+from shipline.coordinator.web.pages import page as _page
 
 STATIC = Path(__file__).parent / "static"
 STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 PIPELINES_SHOWN = 30
 NEWEST_SHOWN = 10
-
-
-def _page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    response = render(request, template, {"user": request.user, **context}, status=status)
-    response["Content-Security-Policy"] = POLICY
-    return response
-
-
-def _missing(request: HttpRequest) -> HttpResponseBase:
-    if not request.user.is_authenticated:
-        return HttpResponseRedirect("/users/sign_in?" + urlencode({"next": request.get_full_path()}))
-    return _page(request, "missing.html", {}, 404)
+ENVIRONMENTS_SHOWN = 12
 
 
 def readiness(request: HttpRequest) -> JsonResponse:
@@ -136,6 +123,7 @@ def project(request: HttpRequest, project: str) -> HttpResponseBase:
         "project": found,
         "clone_url": url,
         "branches": services().repositories.branches(found.pk),
+        "environments": found.environments.exclude(state="stopped").order_by("name")[:ENVIRONMENTS_SHOWN],
         "rows": facts.pipeline_rows(newest[:NEWEST_SHOWN]),
         "more": newest.count() > NEWEST_SHOWN,
     }
@@ -216,4 +204,4 @@ def artifacts(request: HttpRequest, project: str, job_id: int) -> HttpResponseBa
     archive = JobArtifact.objects.filter(job=found, file_type="archive").first()
     if archive is None or not stored.may_download(request.user, archive):
         return _missing(request)
-    return send_file(stored.stored_at(archive), "application/zip", archive.filename) or _missing(request)
+    return send_file(stored_at(archive), "application/zip", archive.filename) or _missing(request)

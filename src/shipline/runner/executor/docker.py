@@ -1,50 +1,79 @@
-"""Starts what a JobSpec says, runs scripts in it, and takes everything away again."""
+"""The docker executor: one helper container, one build container, services, on one network."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import aiodocker
-import aiohttp
 from aiodocker.containers import DockerContainer
-from aiodocker.networks import DockerNetwork
-from aiodocker.stream import Stream
 
 from shipline.engine.client import translated
-from shipline.engine.images import Credentials, PulledImage, find_image, pull_image
-from shipline.errors import EngineError, EngineUnavailable
-from shipline.runner.executor.spec import ContainerSpec, JobSpec
+from shipline.engine.images import PulledImage
+from shipline.errors import EngineError
+from shipline.runner.executor.containers import Containers
+from shipline.runner.executor.helper_files import HELPER_PATH, program_archive
+from shipline.runner.executor.images import Images
+from shipline.runner.executor.protocol import Output
+from shipline.runner.executor.services import Services
+from shipline.runner.executor.spec import JobSpec
+from shipline.runner.folders import Folders
+from shipline.runner.script import quote
+from shipline.runner.trace import Trace
 
-Output = Callable[[bytes], None]
-_Made = TypeVar("_Made")
-STOP_SECONDS = 2
 CLEAN_SECONDS = 60.0
 
 
 @dataclass
-class Executor:
-    """One job's containers. `credentials` are per registry name; `aliases` as in engine.images."""
+class DockerExecutor:
+    """`service_seconds`: how long services are waited for; `section_attempts`: how often a script is tried
+    whose container vanished."""
 
     docker: aiodocker.Docker
     spec: JobSpec
-    credentials: Mapping[str, Credentials]
-    aliases: Mapping[str, str]
-    say: Callable[[str], None]
-    _making: set[asyncio.Future[Any]] = field(default_factory=set)
+    folders: Folders
+    images: Images
+    trace: Trace
+    service_seconds: int = 30
+    section_attempts: int = 1
+    debug_services: bool = False
+    name: str = "docker"
+    containers: Containers = field(init=False)
+    services: Services = field(init=False)
+    _helper: DockerContainer | None = None
+    _image: PulledImage | None = None
+    _build: asyncio.Future[DockerContainer] | None = None
+
+    def __post_init__(self) -> None:
+        self.containers = Containers(self.docker)
+        self.services = Services(
+            self.containers, self.images, self.spec.network, self.trace, self.debug_services
+        )
+
+    @property
+    def keeps_files(self) -> bool:
+        own = [volume for volume in self.spec.volumes if volume.path == self.folders.builds]
+        return not own or any(volume.kept for volume in own)
 
     @asynccontextmanager
     async def ground(self) -> AsyncIterator[None]:
-        """The job's network and volume; whatever is on them goes with them."""
+        """The job's network and volumes; whatever is on them goes with them."""
         try:
-            async with translated("creating the job's network and volume"):
+            async with translated("creating the job's network and volumes"):
+                network, volumes = self.spec.network.body, self.spec.volumes
                 await asyncio.gather(
-                    self._to_the_end(self.docker.networks.create(dict(self.spec.network))),
-                    self._to_the_end(self.docker.volumes.create(dict(self.spec.volume))),
+                    *([self.containers.to_the_end(self._network(network))] if network else []),
+                    *(
+                        self.containers.to_the_end(
+                            self.docker.volumes.create({"Name": one.name, "Labels": dict(one.labels)})
+                        )
+                        for one in volumes
+                    ),
                 )
             yield
         finally:
@@ -53,110 +82,95 @@ class Executor:
                 async with asyncio.timeout(CLEAN_SECONDS):
                     await asyncio.shield(asyncio.ensure_future(self._clean()))
 
-    async def _to_the_end(self, making: Awaitable[_Made]) -> _Made:
-        """The engine goes on making what it was asked for when nobody waits for the answer any more. So we do
-        wait, when we clean up, else it would appear after that."""
-        task = asyncio.ensure_future(making)
-        self._making.add(task)
-        task.add_done_callback(self._making.discard)
-        return await asyncio.shield(task)
+    async def _network(self, body: Mapping[str, Any]) -> None:
+        await self.docker.networks.create(dict(body))
 
     async def _clean(self) -> None:
-        await asyncio.gather(*self._making, return_exceptions=True)
-        async with translated("removing the job's containers"):
-            names = [self.spec.helper.name, self.spec.build.name]
-            names += [service.container.name for service in self.spec.services]
-            await asyncio.gather(*(_gone(self.docker.containers.container(name)) for name in names))
-            with contextlib.suppress(aiodocker.DockerError):
-                await DockerNetwork(self.docker, self.spec.name).delete()
-            with contextlib.suppress(aiodocker.DockerError):
-                await aiodocker.volumes.DockerVolume(self.docker, self.spec.name).delete()
+        await self.services.end()
+        if self._build is not None:
+            await asyncio.gather(self._build, return_exceptions=True)
+        await self.containers.clean(self.spec)
 
-    async def image(self, spec: ContainerSpec) -> PulledImage:
-        """The container's image by its pull policies, each tried in turn. Raises EngineError."""
-        registry = spec.image.partition("/")[0]
-        failure: EngineError | None = None
-        for policy in spec.pull_policies or ("always",):
-            if policy != "always":
-                found = await find_image(self.docker, spec.image, self.aliases)
-                if found is not None:
-                    self.say(f"Using locally found image {spec.image} ...")
-                    return found
-                if policy == "never":
-                    failure = EngineError(f"image {spec.image} is not there, and its pull policy is never")
-                    continue
-            self.say(f"Pulling docker image {spec.image} ...")
-            try:
-                return await pull_image(
-                    self.docker, spec.image, aliases=self.aliases, credentials=self.credentials.get(registry)
-                )
-            except EngineUnavailable:
-                raise
-            except EngineError as error:
-                failure = error
-        raise failure or EngineError(f"image {spec.image} has no pull policy")
+    async def prepare(self) -> None:
+        """The helper, the services and the build image, at the same time."""
+        self.trace.line(f"Using Docker executor with image {self.spec.build.image} ...")
+        for warning in self.spec.warnings:
+            self.trace.line(warning)
+        apart = self.spec.network.knows_aliases or not self.spec.services
+        first: list[Awaitable[object]] = [self._start_helper()] if apart else []
+        await _together(
+            *first, self._build_image(), *(self.services.start(service) for service in self.spec.services)
+        )
+        if not apart:
+            await self._start_helper()
+        if self.services.started:
+            await self.services.wait(self.service_seconds, self._wait)
+        # It is wanted when the sources are there; until then there is time to make it.
+        self._build = asyncio.ensure_future(self._create_build())
 
-    async def create(self, spec: ContainerSpec, image: PulledImage) -> DockerContainer:
-        async with translated(f"creating a container of {spec.image}"):
-            config = {**spec.config, "Image": image.id}
-            return await self._to_the_end(self.docker.containers.create(config, name=spec.name))
-
-    async def start(self, spec: ContainerSpec, image: PulledImage) -> DockerContainer:
-        container = await self.create(spec, image)
-        async with translated(f"starting a container of {spec.image}"):
+    async def _start_helper(self) -> None:
+        spec = self.spec.helper.with_hosts(self.services.host_entries())
+        container = await self.containers.create(spec, await self.images.get(spec, quiet=True))
+        async with translated("starting the helper"):
+            await container.put_archive(HELPER_PATH.rpartition("/")[0], program_archive())
             await container.start()
-        return container
+        self._helper = container
 
-    async def run_script(self, container: DockerContainer, script: str, output: Output) -> int:
-        """Start a created (or stopped) container with `script` on its stdin; its exit code."""
-        async with translated("running the script"):
-            async with container.attach(stdin=True, stdout=True, stderr=True) as stream:
-                await container.start()
-                await stream.write_in(script.encode(errors="surrogateescape"))
-                await _copy(stream, output)
-            ended = await container.wait()
-        return int(ended["StatusCode"])
+    async def _build_image(self) -> None:
+        self._image = await self.images.get(self.spec.build)
 
-    async def run_in_helper(
-        self,
-        container: DockerContainer,
-        words: Sequence[str],
-        output: Output,
-        environment: Mapping[str, str],
-    ) -> int:
-        """A command in the helper; its exit code. Secrets come by environment, never by `words`."""
-        async with translated("running in the helper"):
-            execution = await container.exec(
-                list(words), environment=[f"{key}={value}" for key, value in environment.items()]
-            )
-            async with execution.start(detach=False) as stream:
-                await _copy(stream, output)
-            details = await execution.inspect()
-        return int(details["ExitCode"] if details["ExitCode"] is not None else -1)
+    async def _create_build(self) -> DockerContainer:
+        assert self._image is not None
+        return await self.containers.create(
+            self.spec.build.with_hosts(self.services.host_entries()), self._image
+        )
 
-    async def last_lines(self, container: DockerContainer, count: int) -> list[str]:
-        with contextlib.suppress(aiodocker.DockerError, aiohttp.ClientError):
-            lines = await container.log(stdout=True, stderr=True, tail=count)
-            return [line.rstrip("\n") for line in lines]
-        return []
+    async def _wait(self, seconds: float, services: list[list[tuple[str, int]]]) -> int:
+        return await self.helper("wait", {"seconds": seconds, "services": services}, lambda _: None)
 
-    async def stop(self, container: DockerContainer) -> None:
-        """SIGTERM, then SIGKILL."""
-        with contextlib.suppress(aiodocker.DockerError, aiohttp.ClientError):
-            await container.stop(t=STOP_SECONDS)
+    async def helper(self, verb: str, asked: Mapping[str, Any], output: Output) -> int:
+        assert self._helper is not None
+        # What root makes here, the job may have to change as somebody else.
+        line = json.dumps({"umask": 0, **asked}).encode() + b"\n"
+        return await self.containers.execute(self._helper, ["python3", HELPER_PATH, verb], line, output)
 
-    async def state(self, container: DockerContainer) -> Mapping[str, Any]:
-        async with translated("looking at a container"):
-            details = await container.show()
-        state: Mapping[str, Any] = details["State"]
-        return state
+    async def helper_script(self, script: str, output: Output) -> int:
+        assert self._helper is not None
+        # Folders of new volumes belong to root; the job may run as somebody else.
+        open_up = "".join(f"chmod 0777 {quote(path)} 2>/dev/null || true\n" for path in self.spec.writable)
+        text = f"umask 0000\n{open_up}{script}"
+        return await self.containers.execute(self._helper, ["sh"], text.encode(), output)
 
+    async def script(self, script: str, output: Output) -> int:
+        for attempt in range(1, self.section_attempts + 1):
+            assert self._build is not None
+            # Whoever gives up waiting for the script must not take the container from after_script.
+            container = await asyncio.shield(self._build)
+            try:
+                return await self.containers.run_script(container, script, output)
+            except EngineError as error:
+                if attempt == self.section_attempts or "no such container" not in str(error).lower():
+                    raise
+                self.trace.line(f"WARNING: {error}; making the container again")
+                await self.containers.remove(self.spec.build.name)
+                self._build = asyncio.ensure_future(self._create_build())
+        raise AssertionError("the last attempt returns or raises")
 
-async def _copy(stream: Stream, output: Output) -> None:
-    while message := await stream.read_out():
-        output(message.data)
+    async def stop(self) -> None:
+        if self._build is not None:
+            await self.containers.end_script(await asyncio.shield(self._build), ["sh", "-c"])
+
+    async def after_scripts(self) -> None:
+        await self.services.tell_of_the_dead()
 
 
-async def _gone(container: DockerContainer) -> None:
-    with contextlib.suppress(aiodocker.DockerError):
-        await container.delete(force=True, v=True)
+async def _together(*work: Awaitable[object]) -> None:
+    """All at once; the first failure stops the others, so that nothing goes on behind our back."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

@@ -2,48 +2,70 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Callable
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
-from shipline.coordinator import tokens
 from shipline.coordinator.http import throttling
 from shipline.coordinator.http.rest import (
+    access_tokens,
     branches,
+    bridges,
     ci_lint,
+    commits,
+    deployments,
+    environments,
+    files,
+    groups,
+    job_artifacts,
     jobs,
     members,
+    merge_requests,
     pipelines,
     project_runners,
     projects,
     protected_branches,
+    protected_tags,
+    resource_groups,
     runners,
+    schedules,
+    tags,
+    triggers,
     users,
     variables,
 )
+from shipline.coordinator.http.rest.callers import AccessToken, InsufficientScope
 from shipline.coordinator.http.rest.lookup import Invalid
 from shipline.version import __version__
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-
-
-def _user(request: HttpRequest) -> User | None:
-    token = request.headers.get("PRIVATE-TOKEN", "")
-    kind, _, value = request.headers.get("Authorization", "").partition(" ")
-    if not token and kind.lower() == "bearer":
-        token = value.strip()
-    return tokens.user_of(token)
-
-
-api = NinjaAPI(title="shipline", version=__version__, auth=_user, urls_namespace="rest_v4", docs_url=None)
+api = NinjaAPI(
+    title="shipline",
+    version=__version__,
+    description="GitLab's REST API v4, as far as pipelines need it.",
+    auth=AccessToken(),
+    urls_namespace="rest_v4",
+    docs_url=None,
+    openapi_extra={
+        "externalDocs": {
+            "url": "https://docs.gitlab.com/api/rest/",
+            "description": "GitLab's own description",
+        }
+    },
+)
 RESOURCES = (
-    users, projects, members, branches, protected_branches, variables, ci_lint, pipelines, jobs, runners,
-    project_runners,
+    users, access_tokens, groups, projects, members, variables,
+    commits, files, branches, tags, protected_branches, protected_tags,
+    ci_lint, pipelines, job_artifacts, jobs, runners, project_runners,
+    environments, deployments, resource_groups,
+    bridges, schedules, triggers, merge_requests,
 )  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)
@@ -57,6 +79,13 @@ def _refused(request: HttpRequest, error: HttpError) -> HttpResponse:
 @api.exception_handler(Invalid)
 def _wrong(request: HttpRequest, error: Invalid) -> HttpResponse:
     return api.create_response(request, {"message": {error.field: [error.words]}}, status=400)
+
+
+@api.exception_handler(InsufficientScope)
+def _scope(request: HttpRequest, error: InsufficientScope) -> HttpResponse:
+    words = "The request requires higher privileges than provided by the access token."
+    told = {"error": "insufficient_scope", "error_description": words, "scope": error.scope}
+    return api.create_response(request, told, status=403)
 
 
 @api.exception_handler(AuthenticationError)
@@ -77,6 +106,39 @@ def _not_found(request: HttpRequest, error: Http404) -> HttpResponse:
 def _invalid(request: HttpRequest, error: NinjaValidationError) -> HttpResponse:
     words = [f"{'.'.join(str(part) for part in one['loc'][-1:])} {one['msg']}" for one in error.errors]
     return api.create_response(request, {"error": ", ".join(words)}, status=400)
+
+
+@api.exception_handler(Exception)
+def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
+    logging.getLogger(__name__).error("%s %s failed", request.method, request.path, exc_info=error)
+    return api.create_response(request, {"message": "500 Internal Server Error"}, status=500)
+
+
+def urls() -> tuple[list[Any], str, str]:
+    """The API's addresses; a method that one does not have is refused in GitLab's words."""
+    patterns, app, namespace = api.urls
+    for pattern in patterns:
+        if pattern.callback is not None:
+            pattern.callback = _refusing_methods(pattern.callback)
+    return patterns, app, namespace
+
+
+def _refusing_methods(view: Callable[..., Any]) -> Callable[..., Any]:
+    def told(response: HttpResponse) -> HttpResponse:
+        if isinstance(response, HttpResponseNotAllowed):
+            response.content = b'{"error":"405 Not Allowed"}'
+            response["Content-Type"] = "application/json"
+        return response
+
+    @wraps(view)
+    async def waiting(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return told(await view(request, *args, **kwargs))
+
+    @wraps(view)
+    def direct(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return told(view(request, *args, **kwargs))
+
+    return waiting if iscoroutinefunction(view) else direct
 
 
 @csrf_exempt

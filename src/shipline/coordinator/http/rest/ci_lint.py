@@ -9,11 +9,11 @@ from ninja import Query, Router, Schema
 
 from shipline.compiler import Compiled
 from shipline.compiler.present.merged import as_yaml
-from shipline.coordinator import access
+from shipline.coordinator.access import Ability
+from shipline.coordinator.configuration import configuration_of
 from shipline.coordinator.http.rest.lookup import find_project, me
 from shipline.coordinator.lint import NO_REF, lint, words
 from shipline.coordinator.models import Project
-from shipline.coordinator.pipelines import CONFIG_PATH
 from shipline.coordinator.services import services
 from shipline.model.definition import JobDefinition
 
@@ -42,7 +42,7 @@ class LintCommit(Schema):
 
 @router.post("/projects/{project_id}/ci/lint")
 def lint_content(request: HttpRequest, project_id: str, body: LintContent) -> dict[str, Any]:
-    project = find_project(request, project_id, access.PUSH)
+    project = find_project(request, project_id, Ability.CREATE_PIPELINE)
     ref = body.ref or project.default_branch
     sha = services().repositories.resolve(project.pk, ref) or _head(project)
     found = lint(project, body.content.encode(), ref, me(request), sha=sha)
@@ -51,7 +51,7 @@ def lint_content(request: HttpRequest, project_id: str, body: LintContent) -> di
 
 @router.get("/projects/{project_id}/ci/lint")
 def lint_commit(request: HttpRequest, project_id: str, asked: Query[LintCommit]) -> dict[str, Any]:
-    project = find_project(request, project_id, access.READ_CODE)
+    project = find_project(request, project_id, Ability.READ_CODE)
     if _head(project) is None:
         raise Http404("Repository")
     sha = services().repositories.resolve(
@@ -59,7 +59,7 @@ def lint_commit(request: HttpRequest, project_id: str, asked: Query[LintCommit])
     )
     if sha is None:
         raise Http404("Commit")
-    content = services().repositories.file(project.pk, sha, CONFIG_PATH) or b""
+    content = configuration_of(project, sha)[1] or b""
     ref = asked.dry_run_ref or asked.ref or project.default_branch
     found = lint(project, content, ref, me(request), sha=sha)
     return _result(found, dry_run=asked.dry_run, include_jobs=asked.include_jobs)

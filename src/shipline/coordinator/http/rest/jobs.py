@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import access, actions, artifacts, erasing, traces
-from shipline.coordinator.http.files import send_file
+from shipline.coordinator import actions, erasing, traces
+from shipline.coordinator.access import Ability
+from shipline.coordinator.http import streams
+from shipline.coordinator.http.rest.entities import environment_basic
 from shipline.coordinator.http.rest.lookup import find_project, me, page_of
 from shipline.coordinator.http.rest.pipelines import find_pipeline
-from shipline.coordinator.models import Job, JobArtifact
+from shipline.coordinator.http.rest.users import user_json
+from shipline.coordinator.job_inputs import InvalidInputs
+from shipline.coordinator.models import Job
+from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run_again
 from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.services import services
+from shipline.coordinator.stored import trace_path
+from shipline.model.variable import Variable
 
 router = Router()
+LARGEST = 1 << 62
+Status = Literal[
+    "created", "waiting_for_resource", "preparing", "waiting_for_callback", "pending", "running", "canceling",
+    "failed", "success", "canceled", "skipped", "manual", "scheduled",
+]  # fmt: skip
 
 
 def job_json(job: Job) -> dict[str, Any]:
@@ -50,12 +62,24 @@ def job_json(job: Job) -> dict[str, Any]:
         "artifacts_expire_at": next(
             (one.expire_at for one in job.artifacts.all() if one.file_type == "archive"), None
         ),
+        "tag_list": job.definition.get("tags", []),
+        "user": user_json(pipeline.user) if pipeline.user else None,
+        "commit": {"id": pipeline.sha, "short_id": pipeline.sha[:8], "title": pipeline.title},
+        "project": {"ci_job_token_scope_enabled": True},
+        "archived": False,
+        "artifacts_file": _archive_json(job),
+        "environment": _environment(job),
+        # What to ask somebody before the job is played.
+        "manual_confirmation": job.definition.get("manual_confirmation"),
         "pipeline": {
             "id": pipeline.pk,
+            "iid": pipeline.iid,
             "project_id": job.project_id,
             "ref": pipeline.ref,
             "sha": pipeline.sha,
             "status": pipeline.status,
+            "source": pipeline.source,
+            "web_url": f"{base}/{job.project.path_with_namespace}/-/pipelines/{pipeline.pk}",
         },
         "runner": {"id": job.runner.pk, "description": job.runner.description} if job.runner else None,
         "artifacts": [
@@ -71,21 +95,36 @@ def job_json(job: Job) -> dict[str, Any]:
     }
 
 
+def _archive_json(job: Job) -> dict[str, Any] | None:
+    found = next((one for one in job.artifacts.all() if one.file_type == "archive"), None)
+    return {"filename": found.filename, "size": found.size} if found is not None else None
+
+
+def _environment(job: Job) -> dict[str, Any] | None:
+    found = job.environment
+    if found is None:
+        return None
+    action = (job.definition.get("environment") or {}).get("action")
+    return environment_basic(found) | {"state": found.state, "tier": found.tier, "action": action}
+
+
 def _jobs(**filters: Any) -> Any:
-    related = Job.objects.select_related("pipeline", "project", "runner").prefetch_related("artifacts")
-    return related.filter(**filters)
+    related = Job.objects.select_related("pipeline", "pipeline__user", "project", "runner", "environment")
+    return related.prefetch_related("artifacts").filter(**filters)
 
 
 class JobFilter(Schema):
-    """`scope` are statuses; clients send it as `scope[]`."""
+    """`scope` are statuses; clients send it as `scope[]`, or once as `scope`."""
 
-    scope: list[str] = Field(default_factory=list, alias="scope[]")
+    scopes: Annotated[list[Status], Field(max_length=30)] = Field(default_factory=list, alias="scope[]")
+    scope: Status | None = None
     page: int = 1
     per_page: int = 20
 
     def page_of(self, request: HttpRequest, rows: Any, response: HttpResponse) -> Sequence[Job]:
-        wanted = rows.filter(status__in=self.scope) if self.scope else rows
-        return page_of(request, wanted, response, self.page, self.per_page)
+        wanted = [*self.scopes, *([self.scope] if self.scope is not None else [])]
+        rows = rows.filter(status__in=wanted) if wanted else rows
+        return page_of(request, rows, response, self.page, self.per_page)
 
 
 @router.get("/projects/{project_id}/pipelines/{pipeline_id}/jobs")
@@ -97,7 +136,8 @@ def list_pipeline_jobs(
     filters: Query[JobFilter],
     include_retried: bool = False,
 ) -> list[dict[str, Any]]:
-    rows = _jobs(pipeline=find_pipeline(request, project_id, pipeline_id)).order_by("stage_index", "id")
+    pipeline = find_pipeline(request, project_id, pipeline_id, Ability.READ_PIPELINE)
+    rows = _jobs(pipeline=pipeline, bridge=False).order_by("stage_index", "id")
     if not include_retried:
         rows = rows.filter(retried=False)
     return [job_json(job) for job in filters.page_of(request, rows, response)]
@@ -107,12 +147,16 @@ def list_pipeline_jobs(
 def list_jobs(
     request: HttpRequest, response: HttpResponse, project_id: str, filters: Query[JobFilter]
 ) -> list[dict[str, Any]]:
-    rows = _jobs(project=find_project(request, project_id)).order_by("-id")
+    project = find_project(request, project_id, Ability.READ_PIPELINE)
+    rows = _jobs(project=project, bridge=False).order_by("-id")
     return [job_json(job) for job in filters.page_of(request, rows, response)]
 
 
-def find_job(request: HttpRequest, project_id: str, job_id: int, level: int = access.GUEST) -> Job:
-    job: Job | None = _jobs(project=find_project(request, project_id, level), pk=job_id).first()
+def find_job(
+    request: HttpRequest, project_id: str, job_id: int, ability: Ability = Ability.READ_PIPELINE
+) -> Job:
+    project = find_project(request, project_id, ability)
+    job: Job | None = _jobs(project=project, pk=min(max(job_id, 0), LARGEST)).first()
     if job is None:
         raise Http404("Job")
     return job
@@ -123,39 +167,48 @@ def get_job(request: HttpRequest, project_id: str, job_id: int) -> dict[str, Any
     return job_json(find_job(request, project_id, job_id))
 
 
-@router.get("/projects/{project_id}/jobs/{job_id}/trace")
-def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpResponse:
-    job = find_job(request, project_id, job_id)
+@router.get("/projects/{project_id}/jobs/{job_id}/trace", response={200: None}, openapi_extra=streams.TEXT)
+def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpResponseBase:
+    """The log, in pieces; a range of it may be asked for."""
+    job = find_job(request, project_id, job_id, Ability.READ_JOB_LOG)
     if not traces.may_read(me(request), job):
         raise HttpError(403, "403 Forbidden - the job ran with CI_DEBUG_TRACE: its log is for developers")
-    return HttpResponse(
-        traces.notice_lines(job) + traces.read_trace(job), content_type="text/plain; charset=utf-8"
-    )
+    services().events.look_at(f"job:{job.pk}")
+    lines, path = traces.notice_lines(job), trace_path(job.pk)
+    return streams.text_and_file(request, lines, path, job.trace_size, "text/plain; charset=utf-8")
 
 
-@router.get("/projects/{project_id}/jobs/{job_id}/artifacts")
-def get_artifacts(request: HttpRequest, project_id: str, job_id: int) -> HttpResponseBase:
-    job = find_job(request, project_id, job_id)
-    artifact = JobArtifact.objects.filter(job=job, file_type="archive").first()
-    if artifact is None:
-        raise Http404("Artifacts")
-    if not artifacts.may_download(me(request), artifact):
-        raise HttpError(403, "403 Forbidden")
-    answer = send_file(artifacts.stored_at(artifact), "application/zip", artifact.filename)
-    if answer is None:
-        raise Http404("Artifacts")
-    return answer
+class JobVariable(Schema):
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,255}$")]
+    value: Annotated[str, Field(max_length=100_000)] = ""
 
 
-def _act(request: HttpRequest, project_id: str, job_id: int, action: str) -> dict[str, Any]:
-    job = find_job(request, project_id, job_id, access.PUSH)
+class Start(Schema):
+    """What a job is given when somebody starts it: variables of its own, values for its `inputs`."""
+
+    job_variables_attributes: list[JobVariable] = Field(default_factory=list, max_length=200)
+    job_inputs: dict[str, Any] = Field(default_factory=dict)
+
+
+def _act(
+    request: HttpRequest, project_id: str, job_id: int, action: str, start: Start | None = None
+) -> dict[str, Any]:
+    job = find_job(request, project_id, job_id, Ability.PLAY_JOB)
+    given = start or Start()
+    variables = [Variable(one.key, one.value, public=False) for one in given.job_variables_attributes]
     try:
+        check_may_run_again(me(request), job, action)
+        check_may_give(me(request), job.project, variables)
         if action == "cancel":
             actions.cancel_job(job)
         elif action == "retry":
-            job = actions.retry_job(job)
+            job = actions.retry_job(job, given.job_inputs)
         else:
-            actions.play_job(job)
+            actions.play_job(job, variables, given.job_inputs)
+    except NotAllowed as error:
+        raise HttpError(403, str(error)) from error
+    except InvalidInputs as error:
+        raise HttpError(400, str(error)) from error
     except RefusedChange as error:
         raise HttpError(403 if action == "retry" else 400, str(error)) from error
     return job_json(_jobs(pk=job.pk).get())
@@ -167,19 +220,21 @@ def cancel_job(request: HttpRequest, project_id: str, job_id: int) -> tuple[int,
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/retry", response={201: dict[str, Any]})
-def retry_job(request: HttpRequest, project_id: str, job_id: int) -> tuple[int, dict[str, Any]]:
-    return 201, _act(request, project_id, job_id, "retry")
+def retry_job(
+    request: HttpRequest, project_id: str, job_id: int, body: Start | None = None
+) -> tuple[int, dict[str, Any]]:
+    return 201, _act(request, project_id, job_id, "retry", body)
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/play")
-def play_job(request: HttpRequest, project_id: str, job_id: int) -> dict[str, Any]:
-    return _act(request, project_id, job_id, "play")
+def play_job(request: HttpRequest, project_id: str, job_id: int, body: Start | None = None) -> dict[str, Any]:
+    return _act(request, project_id, job_id, "play", body)
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/erase", response={201: dict[str, Any]})
 def erase_job(request: HttpRequest, project_id: str, job_id: int) -> tuple[int, dict[str, Any]]:
     """Its log and artifacts; maintainers may, as with GitLab."""
-    job = find_job(request, project_id, job_id, access.ADMINISTER)
+    job = find_job(request, project_id, job_id, Ability.ERASE_JOB)
     try:
         erasing.erase_job(job, me(request))
     except RefusedChange as error:

@@ -6,17 +6,25 @@ from typing import Annotated, Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
+from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import access, actions
+from shipline.coordinator import access, actions, protections
+from shipline.coordinator.access import Ability
+from shipline.coordinator.asked import Asked, Created, RefUpdate
 from shipline.coordinator.coverage import pipeline_coverage
+from shipline.coordinator.deletion import delete_pipeline
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.models import Pipeline
-from shipline.coordinator.pipelines import RefUpdate, create_pipeline
+from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run
+from shipline.coordinator.pipelines import create_pipeline
+from shipline.coordinator.progress import VARIABLES
 from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
+from shipline.model.variable import Variable
 
 router = Router()
+VARIABLES_LIMIT = 200
 
 
 def pipeline_json(pipeline: Pipeline) -> dict[str, Any]:
@@ -37,6 +45,7 @@ def pipeline_json(pipeline: Pipeline) -> dict[str, Any]:
         "before_sha": pipeline.before_sha,
         "status": pipeline.status,
         "source": pipeline.source,
+        "status_reason": pipeline.reason or None,
         "yaml_errors": errors or None,
         "created_at": pipeline.created_at,
         "updated_at": pipeline.updated_at,
@@ -49,9 +58,12 @@ def pipeline_json(pipeline: Pipeline) -> dict[str, Any]:
 
 
 class PipelineFilter(Schema):
+    """Child pipelines are listed when they are asked for by their source alone, as with GitLab."""
+
     sha: str = ""
     ref: str = ""
     status: str = ""
+    source: str = ""
     page: int = 1
     per_page: int = 20
 
@@ -61,9 +73,11 @@ def list_pipelines(
     request: HttpRequest, response: HttpResponse, project_id: str, filters: Query[PipelineFilter]
 ) -> list[dict[str, Any]]:
     rows = Pipeline.objects.select_related("project", "user").filter(
-        project=find_project(request, project_id)
+        project=find_project(request, project_id, Ability.READ_PIPELINE)
     )
-    for name in ("sha", "ref", "status"):
+    if not filters.source:
+        rows = rows.exclude(source="parent_pipeline")
+    for name in ("sha", "ref", "status", "source"):
         if value := getattr(filters, name):
             rows = rows.filter(**{name: value})
     return [
@@ -72,26 +86,79 @@ def list_pipelines(
     ]
 
 
+class PipelineVariable(Schema):
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,255}$")]
+    value: Annotated[str, Field(max_length=100_000)] = ""
+    variable_type: Annotated[str, Field(pattern="^(env_var|file)$")] = "env_var"
+
+    def variable(self) -> Variable:
+        return Variable(self.key, self.value, public=False, file=self.variable_type == "file")
+
+
 class NewPipeline(Schema):
+    """`ref` is a branch or tag, `inputs` are for the configuration's `spec:inputs`."""
+
     ref: Annotated[str, Field(min_length=1, max_length=255)]
+    variables: list[PipelineVariable] = Field(default_factory=list, max_length=VARIABLES_LIMIT)
+    inputs: dict[str, Any] = Field(default_factory=dict)
 
 
 @router.post("/projects/{project_id}/pipeline", response={201: dict[str, Any]})
 def run_pipeline(request: HttpRequest, project_id: str, body: NewPipeline) -> tuple[int, dict[str, Any]]:
     project = find_project(request, project_id, access.PUSH)
-    sha = services().repositories.branches(project.pk).get(body.ref)
-    if sha is None:
+    found = services().repositories.ref(project.pk, body.ref)
+    if found is None:
         raise Invalid("base", "Reference not found")
-    created = create_pipeline(project, RefUpdate(body.ref, "branch", ZERO, sha), me(request), source="api")
+    ref_type, sha = found
+    name = body.ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+    variables = tuple(one.variable() for one in body.variables)
+    try:
+        check_may_run(me(request), project, ref_type, name)
+        check_may_give(me(request), project, variables)
+    except NotAllowed as error:
+        raise Invalid("base", str(error)) from error
+    asked = Asked(variables=variables, inputs=body.inputs)
+    created = create_pipeline(project, RefUpdate(name, ref_type, ZERO, sha), me(request), "api", asked)
+    return 201, created_json(created)
+
+
+def created_json(created: Created) -> dict[str, Any]:
+    """The pipeline; raises Invalid when there is none."""
     if created.pipeline is None:
-        raise Invalid("base", created.why_not)
-    return 201, pipeline_json(created.pipeline)
+        raise Invalid("base", "; ".join([created.why_not, *created.details]))
+    return pipeline_json(created.pipeline)
+
+
+@router.get("/projects/{project_id}/pipelines/{pipeline_id}/variables")
+def list_variables(request: HttpRequest, project_id: str, pipeline_id: int) -> list[dict[str, Any]]:
+    """What the pipeline was started with. What came from a masked variable stays hidden."""
+    pipeline = find_pipeline(request, project_id, pipeline_id, access.PUSH)
+    return [
+        {
+            "key": one.key,
+            "value": "[MASKED]" if one.masked else one.value,
+            "variable_type": "file" if one.file else "env_var",
+            "raw": one.raw,
+        }
+        for one in VARIABLES.validate_python(pipeline.variables)
+    ]
+
+
+@router.get("/projects/{project_id}/pipelines/latest")
+def latest_pipeline(request: HttpRequest, project_id: str, ref: str = "") -> dict[str, Any]:
+    """The newest one of the newest commit of a ref; the default branch when none is given."""
+    project = find_project(request, project_id)
+    rows = Pipeline.objects.select_related("project", "user").exclude(source="parent_pipeline")
+    newest = rows.filter(project=project, ref=ref or project.default_branch).order_by("-id").first()
+    if newest is None:
+        raise HttpError(403, "403 Forbidden")
+    return pipeline_json(newest)
 
 
 def find_pipeline(
-    request: HttpRequest, project_id: str, pipeline_id: int, level: int = access.GUEST
+    request: HttpRequest, project_id: str, pipeline_id: int, needed: int | Ability = Ability.READ_PIPELINE
 ) -> Pipeline:
-    project = find_project(request, project_id, level)
+    project = find_project(request, project_id, needed)
     pipeline = (
         Pipeline.objects.select_related("project", "user").filter(project=project, pk=pipeline_id).first()
     )
@@ -108,9 +175,15 @@ def get_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> dic
     return pipeline_json(pipeline) | {"coverage": None if mean is None else f"{mean:.2f}"}
 
 
+def _check_may_run(request: HttpRequest, pipeline: Pipeline) -> None:
+    if not protections.may_run(me(request), pipeline):
+        raise HttpError(403, "403 Forbidden")
+
+
 @router.post("/projects/{project_id}/pipelines/{pipeline_id}/cancel")
 def cancel_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> dict[str, Any]:
     pipeline = find_pipeline(request, project_id, pipeline_id, access.PUSH)
+    _check_may_run(request, pipeline)
     actions.cancel_pipeline(pipeline)
     pipeline.refresh_from_db()
     return pipeline_json(pipeline)
@@ -119,6 +192,14 @@ def cancel_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> 
 @router.post("/projects/{project_id}/pipelines/{pipeline_id}/retry", response={201: dict[str, Any]})
 def retry_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> tuple[int, dict[str, Any]]:
     pipeline = find_pipeline(request, project_id, pipeline_id, access.PUSH)
+    _check_may_run(request, pipeline)
     actions.retry_pipeline(pipeline)
     pipeline.refresh_from_db()
     return 201, pipeline_json(pipeline)
+
+
+@router.delete("/projects/{project_id}/pipelines/{pipeline_id}", response={204: None})
+def remove_pipeline(request: HttpRequest, project_id: str, pipeline_id: int) -> tuple[int, None]:
+    """With its jobs, logs and artifacts; owners may."""
+    delete_pipeline(find_pipeline(request, project_id, pipeline_id, Ability.DELETE_PIPELINE))
+    return 204, None

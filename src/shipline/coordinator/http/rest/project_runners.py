@@ -12,7 +12,7 @@ from ninja.errors import HttpError
 
 from shipline.coordinator import access
 from shipline.coordinator.http.rest.jobs import job_json
-from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
+from shipline.coordinator.http.rest.lookup import Invalid, find_group, find_project, me, page_of
 from shipline.coordinator.http.rest.runners import (
     RunnerFilter,
     find_runner,
@@ -21,8 +21,9 @@ from shipline.coordinator.http.rest.runners import (
     runner_details,
     runner_json,
 )
-from shipline.coordinator.matching import INSTANCE
-from shipline.coordinator.models import Job, Runner
+from shipline.coordinator.matching import GROUP, INSTANCE
+from shipline.coordinator.models import Job, Project, Runner
+from shipline.coordinator.models.group import paths_above
 from shipline.coordinator.services import services
 
 router = Router()
@@ -32,10 +33,22 @@ router = Router()
 def list_project_runners(
     request: HttpRequest, response: HttpResponse, project_id: str, filters: Query[RunnerFilter]
 ) -> list[dict[str, Any]]:
-    """Its own, and those of the instance, which serve every project."""
+    """Its own, those of the groups that it lies in, and those of the instance, which serve every project."""
     project = find_project(request, project_id, access.ADMINISTER)
-    serving = Runner.objects.filter(Q(projects=project) | Q(runner_type=INSTANCE)).distinct()
+    above = Q(group__full_path__in=paths_above(project.path_with_namespace))
+    serving = Runner.objects.filter(Q(projects=project) | above | Q(runner_type=INSTANCE)).distinct()
     rows = filters.of(serving.select_related("creator"))
+    return [runner_json(row) for row in page_of(request, rows, response, filters.page, filters.per_page)]
+
+
+@router.get("/groups/{group_id}/runners")
+def list_group_runners(
+    request: HttpRequest, response: HttpResponse, group_id: str, filters: Query[RunnerFilter]
+) -> list[dict[str, Any]]:
+    """Its own, those of the groups that it lies in, and those of the instance."""
+    group = find_group(request, group_id, access.OWNER)
+    above = Q(group__full_path__in=[*paths_above(group.full_path), group.full_path])
+    rows = filters.of(Runner.objects.filter(above | Q(runner_type=INSTANCE)).select_related("creator"))
     return [runner_json(row) for row in page_of(request, rows, response, filters.page, filters.per_page)]
 
 
@@ -52,6 +65,8 @@ def enable_runner(request: HttpRequest, project_id: str, body: EnabledRunner) ->
         raise Http404("Runner")
     if runner.runner_type == INSTANCE:
         raise HttpError(403, "403 Forbidden - Runner is an instance runner: it serves every project already")
+    if runner.runner_type == GROUP:
+        raise HttpError(403, "403 Forbidden - Runner is a group runner: it serves the projects of its group")
     if runner.locked:
         raise HttpError(403, "403 Forbidden - Runner is locked")
     find_runner(request, runner.pk)
@@ -64,6 +79,11 @@ def enable_runner(request: HttpRequest, project_id: str, body: EnabledRunner) ->
     return 201, runner_details(runner)
 
 
+@router.post("/projects/{project_id}/runners/reset_registration_token", response={201: dict[str, Any]})
+def reset_registration_token(request: HttpRequest, project_id: str) -> tuple[int, dict[str, Any]]:
+    return 201, registration_token(find_project(request, project_id, access.ADMINISTER))
+
+
 @router.delete("/projects/{project_id}/runners/{runner_id}", response={204: None})
 def disable_runner(request: HttpRequest, project_id: str, runner_id: int) -> tuple[int, None]:
     project = find_project(request, project_id, access.ADMINISTER)
@@ -74,11 +94,6 @@ def disable_runner(request: HttpRequest, project_id: str, runner_id: int) -> tup
         raise HttpError(403, "403 Forbidden - it belongs to this project: delete the runner instead")
     runner.projects.remove(project)
     return 204, None
-
-
-@router.post("/projects/{project_id}/runners/reset_registration_token", response={201: dict[str, Any]})
-def reset_registration_token(request: HttpRequest, project_id: str) -> tuple[int, dict[str, Any]]:
-    return 201, registration_token(find_project(request, project_id, access.ADMINISTER))
 
 
 class RunnerJobsFilter(Schema):
@@ -103,8 +118,8 @@ def list_runner_jobs(
         rows = rows.filter(runner_manager__system_id=filters.system_id)
     caller = me(request)
     if not caller.is_superuser:
-        projects = {job.project for job in rows.only("project").select_related("project").distinct()}
-        visible = [project for project in projects if access.may_read(caller, project)]
+        used = Project.objects.filter(pk__in=rows.order_by().values("project"))
+        visible = [project for project in used if access.may_read(caller, project)]
         rows = rows.filter(project__in=visible)
     found = page_of(request, rows, response, filters.page, filters.per_page)
     return [job_json(job) | {"project": _project_json(job)} for job in found]

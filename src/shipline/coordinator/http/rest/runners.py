@@ -13,9 +13,16 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from shipline.coordinator import access, runners, tokens
-from shipline.coordinator.http.rest.lookup import Invalid, administrator, find_project, me, page_of
-from shipline.coordinator.matching import INSTANCE, PROJECT
-from shipline.coordinator.models import Membership, Project, Runner, RunnerManager
+from shipline.coordinator.http.rest.lookup import (
+    Invalid,
+    administrator,
+    find_group,
+    find_project,
+    me,
+    page_of,
+)
+from shipline.coordinator.matching import GROUP, INSTANCE, PROJECT
+from shipline.coordinator.models import Group, Project, Runner, RunnerManager
 from shipline.coordinator.refusal import Refusal
 from shipline.coordinator.services import services
 
@@ -138,7 +145,7 @@ def runner_details(runner: Runner) -> dict[str, Any]:
         "maximum_timeout": runner.maximum_timeout,
         "run_untagged": runner.run_untagged,
         "tag_list": runner.tags,
-        "groups": [],
+        "groups": [_group_json(runner.group)] if runner.group is not None else [],
         "projects": [
             {
                 "id": project.pk,
@@ -153,21 +160,29 @@ def runner_details(runner: Runner) -> dict[str, Any]:
     }
 
 
+def _group_json(group: Group) -> dict[str, Any]:
+    url = services().config.coordinator.external_url
+    web_url = f"{url}/groups/{group.full_path}"
+    return {"id": group.pk, "name": group.name, "full_path": group.full_path, "web_url": web_url}
+
+
 @router.post("/user/runners", response={201: dict[str, Any]})
 def new_runner(request: HttpRequest, body: NewRunner) -> tuple[int, dict[str, Any]]:
     projects: list[Project] = []
+    group: Group | None = None
     if body.runner_type == PROJECT:
         projects = [find_project(request, str(body.project_id), access.ADMINISTER)]
-    elif body.runner_type == INSTANCE:
-        administrator(request)
+    elif body.runner_type == GROUP:
+        group = find_group(request, str(body.group_id), access.OWNER)
     else:
-        raise Invalid("runner_type", "group_type is not supported: make a project_type runner and enable it")
+        administrator(request)
     tags = _tags(body.tag_list)
     _check(tags, body.run_untagged)
     runner, token = runners.create_runner(
         tokens.RUNNER,
         projects,
         runner_type=body.runner_type,
+        group=group,
         description=body.description,
         maintenance_note=body.maintenance_note,
         tags=tags,
@@ -182,11 +197,20 @@ def new_runner(request: HttpRequest, body: NewRunner) -> tuple[int, dict[str, An
 
 
 def maintained(caller: User) -> QuerySet[Runner]:
-    """The runners of the projects that the caller maintains."""
+    """The runners of the projects that the caller maintains, and of the groups that the caller owns."""
     if caller.is_superuser:
-        return Runner.objects.filter(runner_type=PROJECT)
-    own = Membership.objects.filter(user=caller, access_level__gte=access.ADMINISTER)
-    return Runner.objects.filter(runner_type=PROJECT, projects__in=own.values("project")).distinct()
+        return Runner.objects.exclude(runner_type=INSTANCE)
+    projects = [
+        project
+        for project in Project.objects.filter(access.member_of(caller))
+        if access.level(caller, project) >= access.ADMINISTER
+    ]
+    groups = [
+        group
+        for group in Group.objects.exclude(runners=None)
+        if access.group_level(caller, group) >= access.OWNER
+    ]
+    return Runner.objects.filter(Q(projects__in=projects) | Q(group__in=groups)).distinct()
 
 
 @router.get("/runners")
@@ -206,14 +230,24 @@ def list_all_runners(
     return [runner_json(row) for row in page_of(request, rows, response, filters.page, filters.per_page)]
 
 
+@router.post("/runners/reset_registration_token", response={201: dict[str, Any]})
+def reset_registration_token(request: HttpRequest) -> tuple[int, dict[str, Any]]:
+    administrator(request)
+    return 201, registration_token(None)
+
+
 def find_runner(request: HttpRequest, runner_id: int, *, change: bool = False) -> Runner:
-    """Everybody may see instance runners; the others those who maintain one of its projects. Who may change
-    one: administrators, and maintainers of the project that it belongs to."""
-    runner = Runner.objects.select_related("creator").filter(pk=runner_id).first()
+    """Everybody may see instance runners; the others those who maintain one of its projects, or own its group.
+    Who may change one: administrators, maintainers of the project that it belongs to, owners of its group."""
+    runner = Runner.objects.select_related("creator", "group").filter(pk=runner_id).first()
     if runner is None:
         raise Http404("Runner")
     caller = me(request)
     if caller.is_superuser or (runner.runner_type == INSTANCE and not change):
+        return runner
+    if runner.group is not None:
+        if access.group_level(caller, runner.group) < access.OWNER:
+            raise HttpError(403, "403 Forbidden")
         return runner
     owner = owner_of(runner)
     projects = list(runner.projects.all()) if not change else [owner] if owner else []
@@ -270,12 +304,6 @@ def reset_authentication_token(request: HttpRequest, runner_id: int) -> tuple[in
     runner = find_runner(request, runner_id, change=True)
     token = runners.reset_token(runner)
     return 201, {"token": token, "token_expires_at": runner.token_expires_at}
-
-
-@router.post("/runners/reset_registration_token", response={201: dict[str, Any]})
-def reset_registration_token(request: HttpRequest) -> tuple[int, dict[str, Any]]:
-    administrator(request)
-    return 201, registration_token(None)
 
 
 def registration_token(project: Project | None) -> dict[str, Any]:

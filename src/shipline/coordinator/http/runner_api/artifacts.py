@@ -12,12 +12,14 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
 from shipline.coordinator import artifacts as stored
 from shipline.coordinator import jobs, tokens
+from shipline.coordinator.cross_needs import may_fetch
 from shipline.coordinator.http.files import send_file
 from shipline.coordinator.http.runner_api.calls import answers, job_token, message, only, with_status
 from shipline.coordinator.http.throttling import limit_token
 from shipline.coordinator.models import Job, JobArtifact
-from shipline.coordinator.refusal import Refusal
+from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.coordinator.services import in_database, services
+from shipline.coordinator.stored import stored_at
 
 
 @answers
@@ -98,7 +100,7 @@ def _store(job: Job, upload: TemporaryUploadedFile, kind: tuple[str, str], expir
 
 async def _download(request: HttpRequest, job_id: int) -> HttpResponseBase:
     artifact = await in_database(_archive, job_id, job_token(request))
-    path = stored.stored_at(artifact)
+    path = stored_at(artifact)
     answer = await in_database(send_file, path, "application/zip", artifact.filename)
     if answer is None:
         raise Refusal(404, "404 Not Found")
@@ -106,15 +108,18 @@ async def _download(request: HttpRequest, job_id: int) -> HttpResponseBase:
 
 
 def _archive(job_id: int, token: str) -> JobArtifact:
-    """For a job of the same project that runs. Raises Refusal: 401 for what is no job's token, 403 for that of
-    a job that is over, 404 for what is not there; what is another project's looks the same."""
+    """For a job that runs, of the same project or with needs of another. Raises Refusal: 401 for what is no
+    job's token, 403 for that of a job that is over, 404 for what is not there; what is not for it looks the
+    same."""
     asking = tokens.job_of(token)
     if asking is None:
         over = 0 < len(token) <= tokens.LENGTH_LIMIT and Job.objects.filter(token_hash=tokens.digest(token))
         if over:
             raise Refusal(403, "403 Forbidden - Job is not running")
-        raise Refusal(401, "401 Unauthorized")
-    artifact = JobArtifact.objects.select_related("job").filter(job=job_id, file_type="archive").first()
-    if artifact is None or artifact.job.project_id != asking.project_id:
+        raise NotKnown(401, "401 Unauthorized")
+    archives = JobArtifact.objects.select_related("job__project").filter(file_type="archive")
+    # By the job's own number: the database refuses to compare a reference with one that is too large for it.
+    artifact = archives.filter(job__in=Job.objects.filter(pk=job_id)).first()
+    if artifact is None or not may_fetch(asking, artifact.job):
         raise Refusal(404, "404 Not Found")
     return artifact

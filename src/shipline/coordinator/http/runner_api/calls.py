@@ -13,10 +13,10 @@ from django.views.decorators.csrf import csrf_exempt
 from pydantic import ValidationError
 
 from shipline.coordinator.events import Events
-from shipline.coordinator.http.throttling import TooMany
+from shipline.coordinator.http.throttling import TooMany, count_refused
 from shipline.coordinator.jobs import job_for_runner
 from shipline.coordinator.models import Job
-from shipline.coordinator.refusal import Refusal
+from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.coordinator.services import services
 from shipline.coordinator.traces import UNWATCHED_INTERVAL, WATCHED_INTERVAL
 
@@ -31,17 +31,26 @@ def answers(view: View) -> Any:
     @wraps(view)
     async def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            return await view(request, *args, **kwargs)
+            return await _counted(view, request, *args, **kwargs)
         except Refusal as refusal:
             return message(refusal.status, refusal.message)
-        except TooMany as refusal:
-            return refusal.response()
+        except TooMany as refused:
+            return refused.response()
         except ValidationError as error:
             return message(400, f"400 Bad request - {_places(error)}")
         except (json.JSONDecodeError, UnicodeDecodeError, UnreadablePostError, RawPostDataException):
             return message(400, "400 Bad request - the body is not what this call takes")
 
     return wrapped
+
+
+async def _counted(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    """Who calls with tokens that are nobody's is let through only so often."""
+    try:
+        return await view(request, *args, **kwargs)
+    except NotKnown:
+        count_refused(request)
+        raise
 
 
 def _places(error: ValidationError) -> str:
@@ -73,12 +82,14 @@ def job_token(request: HttpRequest) -> str:
 def with_status(response: HttpResponse, job: Job) -> HttpResponse:
     """Every answer about a job tells its status: that is how a runner hears of a cancelled one."""
     response["Job-Status"] = job.status
-    response["X-GitLab-Trace-Update-Interval"] = str(update_interval(services().events, job.pk))
+    response["X-GitLab-Trace-Update-Interval"] = str(_update_interval(services().events, job))
     return response
 
 
-def update_interval(events: Events, job_id: int) -> int:
-    return WATCHED_INTERVAL if events.is_watched(f"job:{job_id}") else UNWATCHED_INTERVAL
+def _update_interval(events: Events, job: Job) -> int:
+    """Seconds. Who looks at the pipeline may cancel it, and the job hears of that when it tells something."""
+    watched = events.is_watched(f"job:{job.pk}") or events.is_watched(f"pipeline:{job.pipeline_id}")
+    return WATCHED_INTERVAL if watched else UNWATCHED_INTERVAL
 
 
 def known(job_id: int, token: str) -> Job | None:

@@ -19,7 +19,7 @@ from shipline.coordinator.http.runner_api.calls import (
 )
 from shipline.coordinator.http.throttling import address_of, limit_token
 from shipline.coordinator.models import Job
-from shipline.coordinator.refusal import Refusal
+from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.coordinator.services import in_database, services
 from shipline.protocols import runner_api as api
 
@@ -98,7 +98,7 @@ async def current_job(request: HttpRequest) -> HttpResponseBase:
     limit_token("job_calls", job_token(request))
     document = await in_database(_current, job_token(request))
     if document is None:
-        raise Refusal(401, "401 Unauthorized")
+        raise NotKnown(401, "401 Unauthorized")
     return JsonResponse(document)
 
 

@@ -14,8 +14,14 @@ from shipline.coordinator.models import Runner
 from shipline.coordinator.refusal import Refusal
 from shipline.coordinator.services import in_database
 from shipline.protocols import runner_api as api
+from shipline.protocols.runner_registration import RegisterRequest, RunnerCall
 
-TAGS_LIMIT, TAG_LIMIT = 50, 255
+TAGS_LIMIT, TAG_LIMIT, TEXT_LIMIT = 50, 255, 1024
+ACCESS_LEVELS = ("not_protected", "ref_protected")
+# In seconds.
+LEAST_TIMEOUT = 600
+# What a runner tells of itself is kept.
+MESSAGE_LIMIT = 2 * api.REQUEST_LIMIT
 
 
 def collection(listing: Any) -> Any:
@@ -34,28 +40,35 @@ def collection(listing: Any) -> Any:
 
 
 async def _register(request: HttpRequest) -> HttpResponseBase:
-    asked = api.RegisterRequest.model_validate_json(body(request))
-    listed = asked.tag_list if isinstance(asked.tag_list, list) else asked.tag_list.split(",")
-    tags = list(dict.fromkeys(tag.strip() for tag in listed if tag.strip()))
-    runner, token = await in_database(_make, asked, tags)
+    asked = RegisterRequest.model_validate_json(body(request, MESSAGE_LIMIT))
+    runner, token = await in_database(_make, asked)
     return JsonResponse(_with_expiry(runner, {"id": runner.pk, "token": token}), status=201)
 
 
-def _make(asked: api.RegisterRequest, tags: list[str]) -> tuple[Runner, str]:
-    if len(tags) > TAGS_LIMIT or any(len(tag) > TAG_LIMIT for tag in tags):
-        raise Refusal(
-            400, f"400 Bad request - tag_list: no more than {TAGS_LIMIT} tags of {TAG_LIMIT} characters"
-        )
+def _make(asked: RegisterRequest) -> tuple[Runner, str]:
+    given = asked.tag_list or []
+    listed = given if isinstance(given, list) else given.split(",")
+    tags = list(dict.fromkeys(tag.strip() for tag in listed if tag.strip()))
+    note = asked.maintenance_note or ""
+    for name, wrong in (
+        ("tag_list", len(tags) > TAGS_LIMIT or any(len(tag) > TAG_LIMIT for tag in tags)),
+        ("description", len(asked.description) > TEXT_LIMIT),
+        ("maintenance_note", len(note) > TEXT_LIMIT),
+        ("access_level", asked.access_level not in (None, *ACCESS_LEVELS)),
+        ("maximum_timeout", asked.maximum_timeout is not None and asked.maximum_timeout < LEAST_TIMEOUT),
+    ):
+        if wrong:
+            raise Refusal(400, f"400 Bad request - {name} does not have a valid value")
     return runners.register(
         asked.token,
         description=asked.description,
-        maintenance_note=asked.maintenance_note,
+        maintenance_note=note,
         tags=tags,
-        run_untagged=asked.run_untagged,
-        locked=asked.locked,
+        run_untagged=asked.run_untagged is not False,
+        locked=asked.locked is True,
         protected_only=asked.access_level == "ref_protected",
         maximum_timeout=asked.maximum_timeout,
-        paused=asked.paused,
+        paused=asked.paused is True,
     )
 
 
@@ -64,7 +77,7 @@ def _with_expiry(runner: Runner, document: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _leave(request: HttpRequest) -> HttpResponseBase:
-    asked = api.VerifyRequest.model_validate_json(body(request))
+    asked = RunnerCall.model_validate_json(body(request, MESSAGE_LIMIT))
     runner = await in_database(runners.authenticate, asked.token)
     await in_database(runner.delete)
     return HttpResponse(status=204)
@@ -73,7 +86,7 @@ async def _leave(request: HttpRequest) -> HttpResponseBase:
 @answers
 async def verify(request: HttpRequest) -> HttpResponseBase:
     only(request, "POST")
-    asked = api.VerifyRequest.model_validate_json(body(request))
+    asked = api.VerifyRequest.model_validate_json(body(request, MESSAGE_LIMIT))
     limit_token("job_requests", asked.token)
     caller = await in_database(runners.contact, asked.token, asked.system_id, asked.info, address_of(request))
     document = {"id": caller.runner.pk, "token": asked.token}
@@ -84,7 +97,7 @@ async def verify(request: HttpRequest) -> HttpResponseBase:
 async def managers(request: HttpRequest) -> HttpResponseBase:
     """DELETE: a machine of the runner's is gone for good."""
     only(request, "DELETE")
-    asked = api.VerifyRequest.model_validate_json(body(request))
+    asked = RunnerCall.model_validate_json(body(request, MESSAGE_LIMIT))
     await in_database(runners.remove_manager, asked.token, asked.system_id)
     return HttpResponse(status=204)
 
@@ -93,7 +106,7 @@ async def managers(request: HttpRequest) -> HttpResponseBase:
 async def reset_token(request: HttpRequest) -> HttpResponseBase:
     """With the token that is valid now; that one is not any more."""
     only(request, "POST")
-    asked = api.VerifyRequest.model_validate_json(body(request))
+    asked = RunnerCall.model_validate_json(body(request, MESSAGE_LIMIT))
     runner = await in_database(runners.authenticate, asked.token)
     token = await in_database(runners.reset_token, runner)
     return JsonResponse(_with_expiry(runner, {"token": token}), status=201)

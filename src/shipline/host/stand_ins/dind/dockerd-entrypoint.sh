@@ -13,7 +13,8 @@ esac
 certificates() {
     folder=$1
     mkdir -p "$folder/ca" "$folder/server" "$folder/client"
-    [ -s "$folder/client/cert.pem" ] && return
+    # client/ may be a volume that an earlier engine wrote to; its certificates fit only that one's.
+    [ -s "$folder/client/cert.pem" ] && [ -s "$folder/server/cert.pem" ] && return
     names="DNS:docker,DNS:localhost,DNS:$(hostname),IP:127.0.0.1"
     for address in $(hostname -I); do names="$names,IP:$address"; done
     openssl req -x509 -newkey rsa:2048 -nodes -days 825 -subj /CN=docker-ca \

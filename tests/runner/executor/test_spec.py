@@ -9,8 +9,9 @@ import pytest
 
 from shipline.errors import ProtocolError
 from shipline.protocols.runner_api import JobPayload
-from shipline.runner.config_file import DockerSection, RunnerSection
+from shipline.runner.config_file import DockerSection, RunnerSection, ServiceEntry
 from shipline.runner.executor.spec import JobSpec, job_spec, service_aliases, wait_ports
+from shipline.runner.failure import JobFailed
 from shipline.runner.script import detect_shell
 from shipline.runner.variables import job_variables
 
@@ -49,7 +50,8 @@ def containers(made: JobSpec) -> list[Any]:
 def test_everything_is_named_after_the_job_and_the_attempt() -> None:
     made = spec(services=[{"name": "postgres:15"}, {"name": "redis"}])
     assert made.name == NAME
-    assert (made.network["Name"], made.volume["Name"]) == (NAME, NAME)
+    assert made.network.body is not None
+    assert [made.network.body["Name"], *(one.name for one in made.volumes)] == [NAME, NAME]
     assert [one.name for one in containers(made)] == [
         f"{NAME}-predefined",
         f"{NAME}-build",
@@ -67,7 +69,8 @@ def test_a_name_holds_only_what_the_engine_allows() -> None:
 
 def test_everything_carries_its_owner_its_role_and_the_job() -> None:
     made = spec(services=[{"name": "redis"}])
-    labelled = [made.network["Labels"], made.volume["Labels"]]
+    assert made.network.body is not None
+    labelled = [made.network.body["Labels"], *(one.labels for one in made.volumes)]
     labelled += [one.config["Labels"] for one in containers(made)]
     assert [one["io.shipline.role"] for one in labelled] == [
         "job-network",
@@ -109,11 +112,10 @@ def test_where_it_is_configured_the_build_and_the_services_are_privileged_but_ne
     assert [one.config["HostConfig"]["Privileged"] for one in containers(made)] == [False, True, True]
 
 
-def test_the_builds_are_mounted_in_the_helper_and_the_build_and_not_in_services() -> None:
-    made = spec(section(volumes=("/certs:/certs:ro", "/cache")), services=[{"name": "redis"}])
-    binds = [one.config["HostConfig"]["Binds"] for one in containers(made)]
-    own = f"{NAME}:/builds"
-    assert binds == [[own, "/certs:/certs:ro"], [own, "/certs:/certs:ro"], ["/certs:/certs:ro"]]
+def test_the_builds_and_the_configs_volumes_are_mounted_everywhere() -> None:
+    made = spec(section(volumes=("/certs:/certs:ro",)), services=[{"name": "redis"}])
+    for one in containers(made):
+        assert one.config["HostConfig"]["Binds"] == [f"{NAME}:/builds", "/certs:/certs:ro"]
 
 
 def test_extra_hosts_are_known_everywhere() -> None:
@@ -128,16 +130,23 @@ def test_the_image_is_the_jobs_with_its_variables_replaced_or_the_runners() -> N
 
 
 def test_pull_policies_are_the_jobs_or_the_runners() -> None:
-    runner = section(pull_policy=("if-not-present", "always"))
-    assert spec(runner).build.pull_policies == ("if-not-present", "always")
+    runner = section(pull_policy=("if-not-present", "always"), allowed_pull_policies=("always", "never"))
     made = spec(
         runner,
         image={"name": "a", "pull_policy": ["never"]},
-        services=[{"name": "b", "pull_policy": ["always"]}, {"name": "c"}],
+        services=[{"name": "b", "pull_policy": ["if-not-present", "always"]}, {"name": "c"}],
     )
     assert made.build.pull_policies == ("never",)
-    assert [one.container.pull_policies for one in made.services] == [("always",), runner.docker.pull_policy]
+    assert [one.container.pull_policies for one in made.services] == [("always",), ("always",)]
     assert made.helper.pull_policies == ("if-not-present",)
+    assert spec(section(pull_policy=("if-not-present",))).build.pull_policies == ("if-not-present",)
+
+
+def test_a_pull_policy_that_is_not_allowed_fails_the_job() -> None:
+    with pytest.raises(
+        JobFailed, match="pull policy always of a is not allowed on this runner; allowed: nev"
+    ):
+        spec(section(pull_policy=("never",)), image={"name": "a", "pull_policy": ["always"]})
 
 
 def test_the_build_reads_its_script_from_stdin() -> None:
@@ -265,3 +274,80 @@ def test_the_port_that_is_named_is_waited_for_else_those_that_the_image_exposes(
 def test_not_every_port_of_many_is_waited_for() -> None:
     image = {"ExposedPorts": {f"{port}/tcp": {} for port in range(1000, 1100)}}
     assert wait_ports(image, None) == list(range(1000, 1020))
+
+
+def test_services_of_the_config_come_before_the_jobs() -> None:
+    entry = ServiceEntry("redis:7", "cache", command=("redis-server",), environment=("A=b=c", "B=$X"))
+    made = spec(
+        section(services=(entry,)), services=[{"name": "postgres:15"}], variables=[{"key": "X", "value": "x"}]
+    )
+    assert [one.aliases for one in made.services] == [("redis", "cache"), ("postgres",)]
+    first = made.services[0].container.config
+    assert first["Cmd"] == ["redis-server"]
+    assert {"A=b=c", "B=x"} <= set(first["Env"])
+
+
+def test_of_two_services_with_one_name_the_first_has_it_and_it_is_told() -> None:
+    made = spec(
+        services=[{"name": "postgres:15", "alias": "db"}, {"name": "postgres:16", "alias": "db build"}]
+    )
+    assert [one.aliases for one in made.services] == [("postgres", "db"), ()]
+    assert made.warnings == (
+        "WARNING: service postgres:16 cannot be 'postgres' too: another one is called so",
+        "WARNING: service postgres:16 cannot be 'db' too: another one is called so",
+        "WARNING: service postgres:16 cannot be 'build' too: another one is called so",
+    )
+
+
+def test_the_user_is_the_configs_or_the_jobs_and_the_platform_is_the_jobs() -> None:
+    image = {"name": "a", "executor_opts": {"docker": {"user": "app:5", "platform": "linux/$ARCH"}}}
+    made = spec(image=image, services=[image], variables=[{"key": "ARCH", "value": "arm64"}])
+    for one in (made.build, made.services[0].container):
+        assert (one.config["User"], one.platform) == ("app:5", "linux/arm64")
+    assert spec(section(user="root"), image=image).build.config["User"] == "root"
+    assert "User" not in spec().build.config
+
+
+def test_an_entrypoint_may_not_be_overwritten_where_the_config_says_so() -> None:
+    made = spec(section(disable_entrypoint_overwrite=True), image={"name": "a", "entrypoint": ["x"]})
+    assert "Entrypoint" not in made.build.config
+    assert made.warnings == ("Entrypoint override disabled",)
+
+
+def test_services_may_be_privileged_where_the_build_is_not_and_only_some_images() -> None:
+    services = [{"name": "docker:dind"}, {"name": "redis"}]
+    made = spec(
+        section(services_privileged=True, allowed_privileged_services=("docker:*",)), services=services
+    )
+    assert [one.config["HostConfig"]["Privileged"] for one in containers(made)] == [False, False, True, False]
+    other = spec(section(privileged=True, services_privileged=False), services=services)
+    assert [one.config["HostConfig"]["Privileged"] for one in containers(other)] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_the_jobs_limits_do_not_hold_for_the_helper() -> None:
+    made = spec(section(memory="64m", cap_drop=("ALL",), dns=("1.1.1.1",)), services=[{"name": "redis"}])
+    for one in (made.build, made.services[0].container):
+        assert one.config["HostConfig"]["Memory"] == 64 * 1024**2
+    host = made.helper.config["HostConfig"]
+    assert "Memory" not in host
+    assert "CapDrop" not in host
+    assert host["Dns"] == ["1.1.1.1"]
+
+
+def test_host_entries_are_added_to_those_of_the_config() -> None:
+    made = spec(section(extra_hosts=("a:1.1.1.1",)))
+    assert made.build.with_hosts([]) is made.build
+    more = made.build.with_hosts(["db:172.17.0.3"]).config["HostConfig"]["ExtraHosts"]
+    assert more == ["a:1.1.1.1", "db:172.17.0.3"]
+    assert made.build.config["HostConfig"]["ExtraHosts"] == ["a:1.1.1.1"]
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "²", "1" * 30])
+def test_a_port_that_is_none_is_not_waited_for(port: str) -> None:
+    variables = [{"key": "HEALTHCHECK_TCP_PORT", "value": port}]
+    assert spec(services=[{"name": "a", "variables": variables}]).services[0].port is None

@@ -1,0 +1,95 @@
+"""The Docker Engines that the entries name: one connection each, and what an earlier life left there removed before
+anything new is started."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiodocker
+
+from shipline.engine.client import check
+from shipline.engine.labels import OWNER
+from shipline.engine.reap import reap
+from shipline.errors import UsageError
+from shipline.runner.config.sections import DockerSection, RunnerSection
+
+ROLES = ("job-network", "job-volume", "job-helper", "job-build", "job-service")
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Engines:
+    """`default` is the address for entries that name none. Close it with `async with`."""
+
+    default: str
+    _open: dict[tuple[str, bool, str], aiodocker.Docker] = field(default_factory=dict)
+    _reaped: set[tuple[str, str]] = field(default_factory=set)
+    _reaping: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for docker in self._open.values():
+            await docker.close()
+
+    def for_job(self, section: RunnerSection) -> aiodocker.Docker | None:
+        """None for an executor that needs none."""
+        return self.of(section) if section.executor == "docker" else None
+
+    def of(self, section: RunnerSection) -> aiodocker.Docker:
+        """The entry's connection; that nothing answers there is found at its first use. Raises UsageError for
+        certificates that cannot be read."""
+        docker = section.docker
+        key = (docker.host or self.default, docker.tls_verify, docker.tls_cert_path)
+        if key not in self._open:
+            self._open[key] = aiodocker.Docker(url=key[0], ssl_context=_tls(docker))
+        return self._open[key]
+
+    async def ready(self, section: RunnerSection) -> None:
+        """Raises EngineUnavailable when the entry needs an engine and none answers; EngineError when what is left
+        over cannot be removed."""
+        if section.executor != "docker":
+            return
+        docker = self.of(section)
+        await check(docker)
+        async with self._reaping:
+            await self._reap(docker, section)
+
+    async def _reap(self, docker: aiodocker.Docker, section: RunnerSection) -> None:
+        """Once for each engine and owner. Only jobs' things: the label's owner may have other programs."""
+        key = (section.docker.host or self.default, section.owner)
+        if key in self._reaped:
+            return
+        found = await reap(docker, section.owner, roles=ROLES)
+        self._reaped.add(key)
+        if found.containers:
+            _log.info("removed %s leftover containers (%s=%s)", found.containers, OWNER, section.owner)
+
+
+def _tls(docker: DockerSection) -> ssl.SSLContext | None:
+    """Of an engine over tcp, with Docker's three files. None: no TLS."""
+    if not docker.tls_verify and not docker.tls_cert_path:
+        return None
+    folder = Path(docker.tls_cert_path or Path.home() / ".docker")
+    try:
+        context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+        if (folder / "cert.pem").exists():
+            context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(
+            f"The certificates in {folder} cannot be used for the engine: {error}.",
+            hint="tls_cert_path names the folder with ca.pem, cert.pem and key.pem.",
+        ) from error
+    if not docker.tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

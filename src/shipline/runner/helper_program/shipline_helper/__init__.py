@@ -1,0 +1,1 @@
+"""The helper's parts, one file each. Standard library only."""
