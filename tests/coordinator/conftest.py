@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from tests.coordinator.databases import DATABASES
 from tests.coordinator.server import Coordinator, Project, Runner, WorkTree, running
 
 from shipline.config import Config, Registry
@@ -18,6 +19,11 @@ REGISTRY = Registry(
     engine_address="127.0.0.1:5000",
     aliases=("gitlab.example.com",),
 )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "coordinator" in metafunc.fixturenames and metafunc.definition.get_closest_marker("on_both_databases"):
+        metafunc.parametrize("coordinator", DATABASES, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
