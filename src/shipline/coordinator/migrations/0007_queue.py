@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
     # PostgreSQL makes no index on a table that the same transaction has written to.
     atomic = False
 
-    dependencies = [("coordinator", "0007_group_runners")]
+    dependencies = [("coordinator", "0006_group_runners")]
 
     operations = [
         migrations.AddField(
