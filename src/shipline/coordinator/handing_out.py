@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.utils import timezone
 
 from shipline.coordinator.cache_keys import key_files_of
 from shipline.coordinator.cross_needs import artifacts_for
+from shipline.coordinator.id_tokens import id_tokens
 from shipline.coordinator.job_inputs import with_inputs, with_values
-from shipline.coordinator.job_payload import JobFacts
+from shipline.coordinator.job_payload import JobFacts, variables
 from shipline.coordinator.job_values import given_variables, job_environment
 from shipline.coordinator.models import Job, Runner
 from shipline.coordinator.models.ci_settings import ci_settings_of
@@ -35,7 +38,7 @@ def facts_of_job(
     now = timezone.now()
     started = job.started_at or now
     waited = max(0, int((now - job.queued_at).total_seconds())) if job.queued_at else 0
-    return JobFacts(
+    facts = JobFacts(
         id=job.pk,
         token=token,
         definition=(with_values if knows_inputs else with_inputs)(definition, job.inputs),
@@ -91,6 +94,8 @@ def facts_of_job(
             for variable in read_dotenv(artifact)
         ),
     )
+    tokens = id_tokens(job, definition, runner, facts.environment, variables(facts), facts.timeout)
+    return replace(facts, id_tokens=tokens)
 
 
 def _running(job: Job) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ from django.core.management import call_command
 from shipline.config import Config, DataFolder
 from shipline.coordinator import settings as fixed
 from shipline.coordinator import tokens
+from shipline.coordinator.id_token_key import ensure_key
 from shipline.coordinator.registry_certificate import ensure_certificate
+from shipline.coordinator.secret_files import write_secret
 
 ADMIN = "root"
 
@@ -57,7 +58,7 @@ def _database(path: Path) -> dict[str, Any]:
 
 
 def prepare(data: DataFolder) -> None:
-    """Migrate the database; on the first start make the administrator, its token and the registry's key."""
+    """Migrate the database; on the first start make the administrator, its token and the keys that sign."""
     call_command("migrate", verbosity=0, interactive=False)
     user_model = apps.get_model("auth", "User")
     user, _ = user_model.objects.get_or_create(
@@ -67,15 +68,7 @@ def prepare(data: DataFolder) -> None:
         token = tokens.create_personal_access_token(user, "first administrator token", ["api", "admin_mode"])
         write_secret(data.admin_token, token)
     ensure_certificate(data.registry_token_certificate)
-
-
-def write_secret(path: Path, value: str) -> None:
-    """A file that only its owner can read, all at once."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(value + "\n")
-    temporary.replace(path)
+    ensure_key(data.id_token_key)
 
 
 def _secret(path: Path) -> str:
