@@ -13,12 +13,12 @@ from shipline.model.definition import JobDefinition
 
 _NEEDED: Mapping[str, Callable[[JobDefinition], object]] = {
     "identity": lambda job: job.identity,
-    "release": lambda job: job.release,
     "dast_configuration": lambda job: job.dast_configuration,
 }
 _WELCOME: Mapping[str, Callable[[JobDefinition], object]] = {
     "environment:kubernetes": lambda job: job.environment and job.environment.kubernetes,
     "pages": lambda job: job.pages,
+    "release:milestones": lambda job: job.release and job.release.milestones,
 }
 
 
