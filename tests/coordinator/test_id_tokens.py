@@ -9,7 +9,7 @@ from typing import Any
 
 import jwt
 import pytest
-from tests.coordinator.server import DEVELOPER, Coordinator, Job, Project, Runner, WorkTree, running
+from tests.coordinator.server import DEVELOPER, Coordinator, Job, Project, Runner, WorkTree, running, until
 
 AUDIENCE = "sts.amazonaws.com"
 CI = """\
@@ -120,6 +120,31 @@ def test_a_member_s_pipeline_on_a_tag_is_said_to_be_that(
     assert told["sub"] == f"project_path:{project.path}:ref_type:tag:ref:v1"
     assert (told["ref_path"], told["ref_protected"]) == ("refs/tags/v1", "false")
     assert (told["user_login"], told["user_access_level"]) == (member.name, "developer")
+
+
+def test_a_merge_request_s_token_names_its_source_branch_and_a_child_s_no_configuration(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    work_tree.ship("job: {script: make}\n")
+    ci = (
+        "test: {script: make, rules: [{if: $CI_MERGE_REQUEST_IID}], id_tokens: {TOKEN: {aud: a}}}\n"
+        "child: {trigger: {include: child.yml}, rules: [{if: $CI_MERGE_REQUEST_IID}]}\n"
+    )
+    work_tree.ship(
+        ci, branch="topic", **{"child.yml": "inner: {script: make, id_tokens: {TOKEN: {aud: a}}}\n"}
+    )
+    asked = {"source_branch": "topic", "target_branch": "main", "title": "Topic"}
+    project.root.post(f"projects/{project.id}/merge_requests", asked)
+    found: dict[str, Job] = {}
+    until(lambda: found.update(runner.take_all()) or {"test", "inner"} <= set(found), "both jobs are there")
+    told = verified(project.coordinator, found["test"].variables["TOKEN"], "a")
+    assert told["sub"] == f"project_path:{project.path}:ref_type:branch:ref:topic"
+    assert (told["ref_path"], told["pipeline_source"]) == ("refs/heads/topic", "merge_request_event")
+    assert "environment" not in told
+    child = verified(project.coordinator, found["inner"].variables["TOKEN"], "a")
+    assert child["pipeline_source"] == "parent_pipeline"
+    assert "ci_config_ref_uri" in told
+    assert "ci_config_ref_uri" not in child
 
 
 @pytest.fixture
