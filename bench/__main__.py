@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import compiler, demo, push
+from bench import compiler, coordinator, demo, push
 from bench.table import Figure, table
 
 Part = Callable[[int, Callable[[str], None]], list[Figure]]
@@ -21,6 +21,7 @@ PARTS: dict[str, Part] = {
     "compiler": compiler.figures,
     "push": lambda runs, say: asyncio.run(push.figures(os.environ["DOCKER_HOST"], runs, say)),
     "demo": demo.figures,
+    "coordinator": coordinator.figures,
 }
 
 
@@ -30,28 +31,35 @@ PARTS: dict[str, Part] = {
     "--runs", type=click.IntRange(1, 100), default=5, show_default=True, help="Measurements a figure."
 )
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON here.")
-def main(parts: tuple[str, ...], runs: int, json_path: Path | None) -> None:
+@click.option(
+    "--format", "output", type=click.Choice(["text", "json"]), default="text", help="What to print."
+)
+def main(parts: tuple[str, ...], runs: int, json_path: Path | None, output: str) -> None:
     """Measure PARTS (default: push).
 
     compiler: whole commands at the shell over files of 58, 1,000 and 5,000 jobs, side by side with
     gitlab-ci-local where that is installed. push: a push until its first job's container runs, shipline's
     share of a job, a redeployment. demo: the whole of scripts/demo with an empty cache, and again with what
-    that left (about 7 minutes).
+    that left (about 7 minutes). coordinator: a coordinator alone, over SQLite and over PostgreSQL, with fake
+    runners on loopback: hand-out, waiting, a long queue, logs, start and memory (about 10 minutes).
     """
     wanted = list(PARTS) if "all" in parts else list(dict.fromkeys(parts)) or ["push"]
     console = Console()
     figures = [figure for part in wanted for figure in PARTS[part](runs, Console(stderr=True).print)]
-    console.print(table(figures))
+    document = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "cpus": os.cpu_count(),
+            "kernel": platform.release(),
+            "python": platform.python_version(),
+        },
+        "figures": [figure.document() for figure in figures],
+    }
+    if output == "json":
+        click.echo(json.dumps(document, indent=2))
+    else:
+        console.print(table(figures))
     if json_path is not None:
-        document = {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": {
-                "cpus": os.cpu_count(),
-                "kernel": platform.release(),
-                "python": platform.python_version(),
-            },
-            "figures": [figure.document() for figure in figures],
-        }
         json_path.write_text(json.dumps(document, indent=2) + "\n")
 
 

@@ -48,8 +48,8 @@ from pathlib import Path
 from shipline.config import Config, DataFolder
 from shipline.coordinator import setup
 data = DataFolder(Path(sys.argv[1]))
-data.root.mkdir(exist_ok=True)
-setup.configure(data, Config())
+data.coordinator.mkdir(parents=True, exist_ok=True)
+setup.configure(data, Config(), None)
 from shipline.coordinator.access import Ability, allowed
 roles = (0, 10, 20, 30, 40, 50)
 def row(ability, **facts):

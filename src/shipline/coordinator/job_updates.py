@@ -17,7 +17,7 @@ from shipline.coordinator.coverage import coverage_in
 from shipline.coordinator.job_releases import Made, make_release
 from shipline.coordinator.jobs import is_live, is_waiting, job_for_runner, over
 from shipline.coordinator.models import Job
-from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, lock, tell
+from shipline.coordinator.progress import change_status, definition_of, job_began, job_ended, lock
 from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api
@@ -68,8 +68,7 @@ def _before_it_runs(job: Job, state: str) -> None:
         job.save(update_fields=["contacted_at"])
     elif state == "running":
         change_status(job, JobStatus.RUNNING, f"runner {job.runner_id} has it")
-        advance_pipeline(job.pipeline_id)
-        tell(f"job:{job.pk}")
+        job_began(job)
     else:
         raise Refusal(400, "400 Bad request - the job has not been begun: state may be pending or running")
 
@@ -110,8 +109,7 @@ def _finish(job: Job, status: JobStatus, failure_reason: str, exit_code: int | N
         coverage=ending.coverage,
         trace_integrity=ending.integrity,
     )
-    advance_pipeline(job.pipeline_id)
-    tell(f"job:{job.pk}")
+    job_ended(job)
 
 
 def _look_at_log(job: Job, update: api.JobUpdate) -> Ending:

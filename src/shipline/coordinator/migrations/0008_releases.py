@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("coordinator", "0007_group_runners"),
+        ("coordinator", "0007_queue"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
