@@ -67,6 +67,11 @@ class DataFolder:
         return self.coordinator / "registry-token.crt"
 
     @property
+    def id_token_key(self) -> Path:
+        """The PEM private key with which the coordinator signs the ID tokens of jobs."""
+        return self.coordinator / "id-token.key"
+
+    @property
     def ecr_public_key(self) -> Path:
         """The PEM public key of the JWTs that the local ECR gives out as passwords for user AWS."""
         return self.aws / "ecr-token.pub"

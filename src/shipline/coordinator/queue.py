@@ -123,7 +123,6 @@ def _hand_out(job: Job, runner: Runner, manager: RunnerManager, demands: list[st
     if why := why_outdated(job):
         raise TooLate(job, why)
     token = tokens.fresh(tokens.JOB)
-    given = {"runner": runner, "runner_manager": manager, "token_hash": tokens.digest(token)}
     two_phases = manager.features.get("two_phase_job_commit") is True
     now = timezone.now()
     if not two_phases:
@@ -131,7 +130,7 @@ def _hand_out(job: Job, runner: Runner, manager: RunnerManager, demands: list[st
     try:
         # How many wait is counted before this one is taken from among them.
         size = pending.count(demands)
-        facts = facts_of_job(job, definition, runner, token, queue_size=size, queue_depth=0)
+        facts = facts_of_job(job, definition, runner, manager, token, queue_size=size, queue_depth=0)
     except (OSError, EOFError, zlib.error, Unreadable, MissingDependency) as error:
         raise Unready(job) from error
     given = {"runner": runner, "runner_manager": manager, "token_hash": tokens.digest(token)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
@@ -17,7 +16,9 @@ from shipline.config import Config, DataFolder
 from shipline.coordinator import database, tokens
 from shipline.coordinator import settings as fixed
 from shipline.coordinator.folder import starting
+from shipline.coordinator.id_token_key import ensure_key
 from shipline.coordinator.registry_certificate import ensure_certificate
+from shipline.coordinator.secret_files import write_secret
 
 ADMIN = "root"
 
@@ -41,7 +42,7 @@ def configure(data: DataFolder, config: Config, database_url: str | None) -> Non
 
 
 def prepare(data: DataFolder) -> None:
-    """Migrate the database; on the first start make the administrator, its token and the registry's key. Raises
+    """Migrate the database; on the first start make the administrator, its token and the keys that sign. Raises
     HostError when the database cannot be reached."""
     with database.reached(), starting(data.coordinator), database.starting_alone():
         _migrate()
@@ -61,6 +62,7 @@ def prepare(data: DataFolder) -> None:
             )
             write_secret(data.admin_token, kept)
         ensure_certificate(data.registry_token_certificate)
+        ensure_key(data.id_token_key)
 
 
 def _migrate() -> None:
@@ -68,15 +70,6 @@ def _migrate() -> None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         call_command("migrate", verbosity=0, interactive=False)
-
-
-def write_secret(path: Path, value: str) -> None:
-    """A file that only its owner can read, all at once."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(value + "\n")
-    temporary.replace(path)
 
 
 def _secret(path: Path) -> str:
