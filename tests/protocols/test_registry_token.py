@@ -135,7 +135,9 @@ def read(text: str, **arguments: Any) -> dict[str, Any]:
 
 def test_a_token_says_what_was_granted() -> None:
     now = moment()
-    claims = read(token(Scope("repository", "acme/app", ("pull", "push")), Scope("registry", "catalog", ()), now=now))
+    claims = read(
+        token(Scope("repository", "acme/app", ("pull", "push")), Scope("registry", "catalog", ()), now=now)
+    )
     assert claims == {
         "iss": "the-issuer",
         "sub": "ada",
@@ -167,7 +169,9 @@ def test_a_token_is_believed_only_in_its_time_and_place() -> None:
 
 
 def password(*, service: str = "the-service", now: int | None = None, lifetime: int = 3600) -> str:
-    return ecr_password(service=service, now=now, lifetime=lifetime, token_id="0a1b", key=KEY)
+    return ecr_password(
+        service=service, now=moment() if now is None else now, lifetime=lifetime, token_id="0a1b", key=KEY
+    )
 
 
 def believed(text: str, *, service: str = "the-service", public_key: bytes | None = None) -> bool:

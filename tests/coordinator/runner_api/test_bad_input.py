@@ -13,12 +13,14 @@ import pytest
 from tests.coordinator.server import ANSWER_SECONDS, ZIP, Coordinator, Job, Project, zipped
 
 
-def link_archive(target: str) -> bytes:
+def behind_a_link() -> bytes:
+    """A link that leads out, and a file that would be written through it."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as made:
         info = zipfile.ZipInfo("a/link")
         info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
-        made.writestr(info, target)
+        made.writestr(info, "/etc")
+        made.writestr("a/link/passwd", "x")
     return content.getvalue()
 
 
@@ -37,14 +39,13 @@ def bomb() -> bytes:
     [
         (zipped(**{"../evil": "x"}), "leads out of the project's folder"),
         (zipped(**{"/etc/passwd": "x"}), "is an absolute path"),
-        (link_archive("/etc/passwd"), "the link 'a/link' leads out"),
-        (link_archive("../../outside"), "the link 'a/link' leads out"),
+        (behind_a_link(), "lies behind the link 'a/link'"),
         (bomb(), "would unpack to"),
         (ZIP[:-5], "is no zip archive, or it is cut off"),
         (b"no archive", "is no zip archive"),
         (b"", "is no zip archive"),
     ],
-    ids=["dots", "absolute", "link", "link-dots", "bomb", "cut", "text", "empty"],
+    ids=["dots", "absolute", "link", "bomb", "cut", "text", "empty"],
 )
 def test_an_archive_that_could_do_harm_is_refused_and_says_why(job: Job, content: bytes, why: str) -> None:
     answer = job.upload(content)
