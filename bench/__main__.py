@@ -8,12 +8,13 @@ import os
 import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from bench import compiler, demo, push
+from bench import compiler, demo, kills, push
 from bench.table import Figure, table
 
 Part = Callable[[int, Callable[[str], None]], list[Figure]]
@@ -25,22 +26,25 @@ PARTS: dict[str, Part] = {
 
 
 @click.command()
-@click.argument("parts", nargs=-1, type=click.Choice([*PARTS, "all"]))
+@click.argument("parts", nargs=-1, type=click.Choice([*PARTS, "kills", "all"]))
 @click.option(
     "--runs", type=click.IntRange(1, 100), default=5, show_default=True, help="Measurements a figure."
 )
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON here.")
-def main(parts: tuple[str, ...], runs: int, json_path: Path | None) -> None:
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the kills.")
+def main(parts: tuple[str, ...], runs: int, json_path: Path | None, seed: int) -> None:
     """Measure PARTS (default: push).
 
     compiler: whole commands at the shell over files of 58, 1,000 and 5,000 jobs, side by side with
     gitlab-ci-local where that is installed. push: a push until its first job's container runs, shipline's
     share of a job, a redeployment. demo: the whole of scripts/demo with an empty cache, and again with what
-    that left (about 7 minutes).
+    that left (about 7 minutes). kills: 200 jobs while coordinator and runners are killed 50 times at random; each
+    job must come to one end, no script may begin twice, and nothing may be left (about 10 minutes).
     """
-    wanted = list(PARTS) if "all" in parts else list(dict.fromkeys(parts)) or ["push"]
+    known = PARTS | {"kills": partial(kills.figures, seed=seed)}
+    wanted = list(known) if "all" in parts else list(dict.fromkeys(parts)) or ["push"]
     console = Console()
-    figures = [figure for part in wanted for figure in PARTS[part](runs, Console(stderr=True).print)]
+    figures = [figure for part in wanted for figure in known[part](runs, Console(stderr=True).print)]
     console.print(table(figures))
     if json_path is not None:
         document = {

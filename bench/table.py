@@ -13,7 +13,7 @@ from rich.table import Table
 @dataclass(frozen=True)
 class Figure:
     """`seconds` holds every measurement, none where `note` says why. `aim` is what we want to stay under, for
-    the median. A ratio has the unit `x`."""
+    the median. A ratio has the unit `x`, a count none."""
 
     name: str
     seconds: tuple[float, ...]
@@ -28,6 +28,14 @@ class Figure:
     def document(self) -> dict[str, Any]:
         if not self.seconds:
             return {"name": self.name, "runs": 0, "note": self.note}
+        if not self.unit:
+            return {
+                "name": self.name,
+                "count": int(self.median),
+                "aim_below": self.aim,
+                "met": None if self.aim is None else self.median < self.aim,
+                "note": self.note,
+            }
         if self.unit != "s":
             return {
                 "name": self.name,
@@ -65,6 +73,11 @@ def table(figures: Sequence[Figure]) -> Table:
             if figure.aim is None
             else ("[green]met[/green]" if figure.median < figure.aim else "[red]missed[/red]")
         )
+        note = " ".join(word for word in (met, figure.note) if word)
+        if not figure.unit:
+            aim = "" if figure.aim is None else f"< {figure.aim:g}"
+            shown.add_row(figure.name, f"{figure.median:.0f}", "", "", "", aim, note)
+            continue
         shown.add_row(
             figure.name,
             f"{figure.median:.3f} {figure.unit}",
@@ -72,6 +85,6 @@ def table(figures: Sequence[Figure]) -> Table:
             f"{max(figure.seconds):.3f}",
             str(len(figure.seconds)),
             "" if figure.aim is None else f"< {figure.aim:g} {figure.unit}",
-            " ".join(word for word in (met, figure.note) if word),
+            note,
         )
     return shown

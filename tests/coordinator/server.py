@@ -112,9 +112,7 @@ class Coordinator:
         bind = ("127.0.0.1", self.bridge) if self.bridge else ("127.0.0.1",)
         addresses = Addresses(self.port, bind, external_url=self.url, container_url=self.container_url)
         config.save(self.data, replace(self.settings, coordinator=addresses))
-        words = [sys.executable, "-m", "shipline", "coordinator", "--data", str(self.data.root)]
-        with (self.data.root / "coordinator.log").open("ab") as log:
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.launch()
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             with suppress(httpx.TransportError), self.client() as client:
@@ -122,6 +120,12 @@ class Coordinator:
                     return
             time.sleep(0.02)
         pytest.fail(f"It did not start:\n{self.log[-3000:]}")
+
+    def launch(self) -> None:
+        """The process, with the settings that lie there; nobody waits for it to be ready."""
+        words = [sys.executable, "-m", "shipline", "coordinator", "--data", str(self.data.root)]
+        with (self.data.root / "coordinator.log").open("ab") as log:
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def prepare(self) -> None:
         """The group of the projects of tests. What a test wants protected it protects itself."""
