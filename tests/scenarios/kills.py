@@ -75,8 +75,15 @@ class Plan:
         ]
         for stage in names:
             for number in range(self.width):
-                head += [f"{stage}-{number}:", f"  stage: {stage}", "  script:", "    - *say"]
-                head += ["    - say begun", "    - sleep 0.$((RANDOM % 10))", "    - say ended"]
+                # One that is lost three times keeps no other from its run.
+                head += [
+                    f"{stage}-{number}:",
+                    f"  stage: {stage}",
+                    "  when: always",
+                    "  script:",
+                    "    - *say",
+                ]
+                head += ["    - say begun", "    - sleep $((RANDOM % 3)).$((RANDOM % 10))", "    - say ended"]
                 head += [f"    - echo {LAST_WORD}"]
         return "\n".join(head) + "\n"
 
