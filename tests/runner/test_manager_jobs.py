@@ -15,6 +15,7 @@ from tests.coordinator.server import Coordinator, Project, running, until
 from tests.runner.process import Manager, managing
 
 from shipline.engine.labels import OWNER as LABEL
+from shipline.runner.engines import TIDY_SECONDS
 
 pytestmark = pytest.mark.engine
 OWNER = "shipline-test-manager"
@@ -167,6 +168,22 @@ def test_a_killed_manager_s_next_life_tells_the_end_of_its_jobs_and_removes_what
         assert job(project, found)["failure_reason"] == "runner_system_failure"
         assert "the runner was killed" in project.trace(found)
         until(lambda: containers(project) == [], "nothing is left")
+        assert manager.end(signal.SIGTERM) == 0
+
+
+def test_what_appears_after_the_first_look_and_is_no_job_s_goes_too(
+    project: Project, tmp_path: Path, start: Start
+) -> None:
+    """As a killed manager's call leaves it, which the engine carries out all the same."""
+    with start() as manager:
+        found = begin(project, tmp_path / "tree", manager)
+        its_own = set(containers(project))
+        marks = [f"--label={LABEL}={OWNER}-{project.id}", "--label=io.shipline.role=job-build"]
+        made = ["docker", "create", *marks, "--volume", "/data", "debian:bookworm"]
+        subprocess.run(made, capture_output=True, check=True)
+        until(lambda: set(containers(project)) == its_own, "only the job's own are left", 2 * TIDY_SECONDS)
+        end_well(project)
+        until(lambda: job(project, found)["status"] == "success", "the job ends", 60)
         assert manager.end(signal.SIGTERM) == 0
 
 
