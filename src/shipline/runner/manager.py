@@ -122,6 +122,9 @@ class Manager:
             await self._engines.ready(section)
         except EngineUnavailable as error:
             return error
+        except EngineError as error:
+            # Something that is left over cannot be removed yet. The next question tries that again, and tells.
+            _log.warning("%s: %s", section.name, error)
         return None
 
     def _add(self, section: RunnerSection) -> None:
