@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,19 +22,21 @@ import httpx
 from tests.coordinator.server import Coordinator, Project, running
 from tests.runner.process import Manager
 from tests.scenarios.kill_findings import FINISHED, Attempt, Findings, Seen
+from tests.scenarios.kill_runners import gateway, left_on_the_engine, managing_with_engine, owner_of
 from tests.scenarios.roll_call import RollCall, roll_call
 
 from shipline.config import Config, Runners
-from shipline.engine.client import connect
-from shipline.engine.labels import OWNER
-from shipline.engine.reap import reap
-from shipline.supervisor.system import bridge_gateway
+from shipline.runner.engines import TIDY_SECONDS
 
 IMAGE = "debian:bookworm"
+# One in ten outlasts a runner's death, and is ended by its next life.
+PAUSE = "'sleep $((RANDOM % 10 ? RANDOM % 3 : 9)).$((RANDOM % 10))'"
 LAST_WORD = "the script came to its end"
 # A runner that tells nothing is waited for a little longer than it may be silent when nobody looks (30 s).
 SETTINGS = Config(runners=Runners(silence_seconds=45, acknowledge_seconds=5))
 LOOK_SECONDS, PUSH_TRIES = 0.2, 100
+# Two of a runner's looks for what is no job's.
+TIDY_LIMIT = 2 * TIDY_SECONDS
 Say = Callable[[str], None]
 Json = dict[str, Any]
 
@@ -83,7 +84,7 @@ class Plan:
                     "  script:",
                     "    - *say",
                 ]
-                head += ["    - say begun", "    - sleep $((RANDOM % 3)).$((RANDOM % 10))", "    - say ended"]
+                head += ["    - say begun", f"    - {PAUSE}", "    - say ended"]
                 head += [f"    - echo {LAST_WORD}"]
         return "\n".join(head) + "\n"
 
@@ -115,7 +116,8 @@ class Run:
             finally:
                 self.stopped.set()
         self.say(f"{self.seen.finished} jobs are over after {time.monotonic() - begun:.0f} s")
-        self._until(lambda: not (self._left() or self._journal()), time.monotonic() - self.plan.limit + 60)
+        spent = self.plan.limit - TIDY_LIMIT
+        self._until(lambda: not (self._left() or self._journal()), time.monotonic() - spent)
         return self._findings(time.monotonic() - begun)
 
     def _until(self, done: Callable[[], bool], begun: float, threads: tuple[Future[None], ...] = ()) -> None:
@@ -174,6 +176,7 @@ class Run:
         found = []
         for pipeline in _all(client, "pipelines"):
             jobs = _all(client, f"pipelines/{pipeline['id']}/jobs?include_retried=true")
+            assert jobs or pipeline["status"] not in FINISHED, f"it has no jobs: {pipeline}"
             for job in jobs:
                 self.seen.look(pipeline["id"], job["id"], job["name"], job["status"])
             found += jobs
@@ -190,7 +193,7 @@ class Run:
         return all(one["status"] in FINISHED for one in found) and len(found) >= self.plan.pipelines
 
     def _left(self) -> list[str]:
-        owners = [_owner(manager) for manager in self.managers]
+        owners = [owner_of(manager) for manager in self.managers]
         return asyncio.run(left_on_the_engine(self.docker_host, owners))
 
     def _journal(self) -> list[str]:
@@ -240,84 +243,18 @@ class Run:
 
 def kills(plan: Plan, folder: Path, docker_host: str, say: Say) -> Findings:
     """Start everything, let it happen, look, and end everything."""
-    address = asyncio.run(_gateway(docker_host))
+    address = asyncio.run(gateway(docker_host))
     with ExitStack() as stack:
         roll = stack.enter_context(roll_call(address))
         coordinator = stack.enter_context(running(folder / "data", SETTINGS, bridge=address))
         project = coordinator.project()
         managers = [
-            stack.enter_context(_managing(folder / f"runner-{number}", project, plan, docker_host))
+            stack.enter_context(
+                managing_with_engine(folder / f"runner-{number}", project, plan.concurrent, docker_host)
+            )
             for number in range(plan.runners)
         ]
         return Run(plan, coordinator, managers, project, docker_host, roll, say).whole(folder / "work-tree")
-
-
-@contextmanager
-def _managing(folder: Path, project: Project, plan: Plan, docker_host: str) -> Iterator[Manager]:
-    """A runner with what is its own; nothing of it stays."""
-    folder.mkdir()
-    manager = Manager(folder / "config.toml")
-    coordinator = project.coordinator
-    lines = [
-        f"concurrent = {plan.concurrent}",
-        "check_interval = 1",
-        "[[runners]]",
-        f'name = "{folder.name}"',
-        f'url = "{coordinator.url}"',
-        f'clone_url = "{coordinator.container_url}"',
-        f'token = "{project.runner(description=folder.name).token}"',
-        f'owner = "{_owner(manager)}"',
-        "[runners.docker]",
-        f'host = "{docker_host}"',
-        'pull_policy = ["if-not-present"]',
-    ]
-    manager.config.write_text("\n".join(lines) + "\n")
-    try:
-        manager.start()
-        yield manager
-        assert manager.end(signal.SIGTERM) == 0, manager.log[-3000:]
-    finally:
-        if manager.process is not None and manager.process.poll() is None:
-            manager.process.kill()
-            manager.process.wait()
-        _remove(docker_host, _owner(manager))
-
-
-def _owner(manager: Manager) -> str:
-    """No two runs have the same."""
-    path = manager.config.parent / "owner"
-    if not path.exists():
-        path.write_text(f"kills-{random.SystemRandom().getrandbits(48):012x}")
-    return path.read_text()
-
-
-async def _gateway(docker_host: str) -> str:
-    async with connect(docker_host) as docker:
-        return await bridge_gateway(docker)
-
-
-async def left_on_the_engine(docker_host: str, owners: list[str]) -> list[str]:
-    """Containers, networks and volumes with one of these owners."""
-    found = []
-    async with connect(docker_host) as docker:
-        for owner in owners:
-            filters = {"label": [f"{OWNER}={owner}"]}
-            containers = await docker.containers.list(all=True, filters=filters)
-            found += [f"container {one['Names'][0]} ({one['State']})" for one in containers]
-            found += [f"network {one['Name']}" for one in await docker.networks.list(filters=filters)]
-            volumes = (await docker.volumes.list(filters=filters)).get("Volumes") or []
-            found += [f"volume {one['Name']}" for one in volumes]
-    return found
-
-
-def _remove(docker_host: str, owner: str) -> None:
-    """Whatever went wrong, this run's things do not stay."""
-
-    async def removed() -> None:
-        async with connect(docker_host) as docker:
-            await reap(docker, owner)
-
-    asyncio.run(removed())
 
 
 def _all(client: httpx.Client, path: str) -> list[Json]:
