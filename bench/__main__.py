@@ -8,12 +8,13 @@ import os
 import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from bench import compiler, coordinator, demo, push
+from bench import compiler, coordinator, demo, kills, push
 from bench.table import Figure, table
 
 Part = Callable[[int, Callable[[str], None]], list[Figure]]
@@ -26,7 +27,7 @@ PARTS: dict[str, Part] = {
 
 
 @click.command()
-@click.argument("parts", nargs=-1, type=click.Choice([*PARTS, "all"]))
+@click.argument("parts", nargs=-1, type=click.Choice([*PARTS, "kills", "all"]))
 @click.option(
     "--runs", type=click.IntRange(1, 100), default=5, show_default=True, help="Measurements a figure."
 )
@@ -34,18 +35,22 @@ PARTS: dict[str, Part] = {
 @click.option(
     "--format", "output", type=click.Choice(["text", "json"]), default="text", help="What to print."
 )
-def main(parts: tuple[str, ...], runs: int, json_path: Path | None, output: str) -> None:
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the kills.")
+def main(parts: tuple[str, ...], runs: int, json_path: Path | None, output: str, seed: int) -> None:
     """Measure PARTS (default: push).
 
     compiler: whole commands at the shell over files of 58, 1,000 and 5,000 jobs, side by side with
     gitlab-ci-local where that is installed. push: a push until its first job's container runs, shipline's
     share of a job, a redeployment. demo: the whole of scripts/demo with an empty cache, and again with what
     that left (about 7 minutes). coordinator: a coordinator alone, over SQLite and over PostgreSQL, with fake
-    runners on loopback: hand-out, waiting, a long queue, logs, start and memory (about 10 minutes).
+    runners on loopback: hand-out, waiting, a long queue, logs, start and memory (about 10 minutes). kills: 200
+    jobs while coordinator and runners are killed 50 times at random; each job must come to one end, no script may
+    begin twice, and nothing may be left (about 10 minutes).
     """
-    wanted = list(PARTS) if "all" in parts else list(dict.fromkeys(parts)) or ["push"]
+    known = PARTS | {"kills": partial(kills.figures, seed=seed)}
+    wanted = list(known) if "all" in parts else list(dict.fromkeys(parts)) or ["push"]
     console = Console()
-    figures = [figure for part in wanted for figure in PARTS[part](runs, Console(stderr=True).print)]
+    figures = [figure for part in wanted for figure in known[part](runs, Console(stderr=True).print)]
     document = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {

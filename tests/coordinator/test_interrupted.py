@@ -22,6 +22,13 @@ def pending(coordinator: Coordinator) -> int:
         return int(connection.execute("SELECT count(*) FROM coordinator_pendingpush").fetchone()[0])
 
 
+def left_for(coordinator: Coordinator, sha: str) -> int:
+    """Updates of refs to this commit whose pipelines are still to be made."""
+    with database(coordinator) as connection:
+        rows = connection.execute("SELECT updates FROM coordinator_pendingpush").fetchall()
+    return sum(update[1] == sha for (updates,) in rows for update in json.loads(updates))
+
+
 def interrupt(project: Project, tree: WorkTree, *, moved: bool) -> str:
     """A push of which the first hook was heard and the second was not, as a kill between the two leaves it."""
     coordinator = project.coordinator
@@ -68,6 +75,21 @@ def test_a_push_whose_ref_has_not_moved_gets_none_until_it_does(
     # Whatever is due has been looked at once when a schedule that is due has run.
     assert pending(own_coordinator) == 1
     assert len(project.pipelines()) == 1
+
+
+def test_a_push_that_is_made_again_after_a_kill_gets_one_pipeline(
+    own_coordinator: Coordinator, tmp_path: Path
+) -> None:
+    project = own_coordinator.project()
+    tree = project.work_tree(tmp_path / "work-tree")
+    tree.ship(CI)
+    new = interrupt(project, tree, moved=False)
+    assert tree.push().ok
+    # What is left of the first push is looked at when a coordinator starts.
+    own_coordinator.end()
+    own_coordinator.start()
+    until(lambda: left_for(own_coordinator, new) == 0, "nothing is left to do for the commit")
+    assert [one["sha"] for one in project.pipelines()].count(new) == 1
 
 
 def test_a_push_that_was_heard_to_its_end_leaves_nothing_behind(

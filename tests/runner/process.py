@@ -29,6 +29,11 @@ class Manager:
         return self.config.with_suffix(".log").read_text()
 
     def start(self) -> None:
+        self.launch()
+        until(self._began, f"the manager has begun: {self.log}")
+
+    def launch(self) -> None:
+        """The process; nobody waits for it to be ready."""
         words = [sys.executable, "-m", "shipline", "runner", "run", "--config", str(self.config)]
         with self.config.with_suffix(".log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -38,7 +43,6 @@ class Manager:
                 stderr=log,
                 env=os.environ | dict(self.environment),
             )
-        until(self._began, f"the manager has begun: {self.log}")
 
     def _began(self) -> bool:
         assert self.process is not None

@@ -29,6 +29,28 @@ def test_jobs_of_the_same_number_from_two_coordinators_are_two(tmp_path: Path) -
     assert sorted(journal.left(), key=lambda entry: entry.url) == [ENTRY, other]
 
 
+def test_a_job_that_came_back_with_another_token_stays_when_the_end_of_the_first_is_told(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path / "jobs")
+    again = Entry(ENTRY.url, ENTRY.job, "glcbt-another")
+    journal.add(ENTRY)
+    journal.add(again)
+    journal.remove(ENTRY)
+    assert journal.left() == [again]
+    journal.remove(again)
+    assert journal.left() == []
+
+
+def test_a_file_of_which_a_kill_has_kept_the_last_step_does_not_stay(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "jobs")
+    journal.add(ENTRY)
+    (file,) = journal.folder.iterdir()
+    file.rename(file.with_suffix(".new"))
+    assert journal.left() == []
+    assert list(journal.folder.iterdir()) == []
+
+
 def test_only_the_owner_may_read_a_token(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "jobs")
     journal.add(ENTRY)

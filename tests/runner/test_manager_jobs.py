@@ -15,6 +15,7 @@ from tests.coordinator.server import Coordinator, Project, running, until
 from tests.runner.process import Manager, managing
 
 from shipline.engine.labels import OWNER as LABEL
+from shipline.runner.engines import TIDY_SECONDS
 
 pytestmark = pytest.mark.engine
 OWNER = "shipline-test-manager"
@@ -66,9 +67,13 @@ pull_policy = "never"
     return lambda: managing(tmp_path / "runner", text)
 
 
+def docker(*words: str) -> list[str]:
+    """The words that it prints."""
+    return subprocess.run(["docker", *words], capture_output=True, text=True, check=True).stdout.split()
+
+
 def containers(project: Project) -> list[str]:
-    words = ["docker", "ps", "-aq", "--filter", f"label={LABEL}={OWNER}-{project.id}"]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    return docker("ps", "-aq", "--filter", f"label={LABEL}={OWNER}-{project.id}")
 
 
 def begin(project: Project, folder: Path, manager: Manager) -> int:
@@ -168,6 +173,44 @@ def test_a_killed_manager_s_next_life_tells_the_end_of_its_jobs_and_removes_what
         assert "the runner was killed" in project.trace(found)
         until(lambda: containers(project) == [], "nothing is left")
         assert manager.end(signal.SIGTERM) == 0
+
+
+def test_what_appears_after_the_first_look_and_is_no_job_s_goes_too(
+    project: Project, tmp_path: Path, start: Start
+) -> None:
+    """As a killed manager's call leaves it, which the engine carries out all the same."""
+    with start() as manager:
+        found = begin(project, tmp_path / "tree", manager)
+        its_own = set(containers(project))
+        marks = [f"--label={LABEL}={OWNER}-{project.id}", "--label=io.shipline.role=job-build"]
+        docker("create", *marks, "--volume", "/data", "debian:bookworm")
+        until(lambda: set(containers(project)) == its_own, "only the job's own are left", 2 * TIDY_SECONDS)
+        end_well(project)
+        until(lambda: job(project, found)["status"] == "success", "the job ends", 60)
+        assert manager.end(signal.SIGTERM) == 0
+
+
+def test_what_cannot_be_removed_at_the_start_keeps_jobs_waiting_but_ends_no_runner(
+    project: Project, tmp_path: Path, start: Start
+) -> None:
+    """A network with somebody else's container on it."""
+    name = f"{OWNER}-{project.id}-left"
+    marks = [f"--label={LABEL}={OWNER}-{project.id}", "--label=io.shipline.role=job-network"]
+    docker("network", "create", *marks, name)
+    try:
+        docker("run", "--detach", "--name", name, "--network", name, "debian:bookworm", "sleep", "600")
+        with start() as manager:
+            until(lambda: manager.runners()["one"]["problem"], "it says why it takes no jobs", 60)
+            assert "removing what is left over" in manager.runners()["one"]["problem"]
+            docker("rm", "--force", name)
+            found = begin(project, tmp_path / "tree", manager)
+            end_well(project)
+            until(lambda: job(project, found)["status"] == "success", "the job ends", 60)
+            assert name not in docker("network", "ls", "--format", "{{.Name}}")
+            assert manager.end(signal.SIGTERM) == 0
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], capture_output=True)
+        subprocess.run(["docker", "network", "rm", name], capture_output=True)
 
 
 def test_a_job_ends_well_though_its_entry_left_the_config(

@@ -218,15 +218,19 @@ def _update(
 
 def _claimed(pending: PendingPush | None, update: Update) -> bool:
     """Take the update off the list, in the transaction that stores its pipeline: nobody makes it twice, and a
-    crash puts it back."""
+    crash puts it back. An earlier push that brought the ref to the same commit, and was cut short before git moved
+    it, has nothing left to make then either."""
     if pending is None:
         return True
-    row = PendingPush.objects.select_for_update().filter(pk=pending.pk).first()
+    rows = list(PendingPush.objects.select_for_update().filter(project=pending.project_id))
     mine = [update.old, update.new, update.name]
-    if row is None or mine not in row.updates:
+    if not any(row.pk == pending.pk and mine in row.updates for row in rows):
         return False
-    row.updates = [other for other in row.updates if other != mine]
-    row.save(update_fields=["updates"])
+    for row in rows:
+        left = [other for other in row.updates if other[1:] != mine[1:]]
+        if left != row.updates:
+            row.updates = left
+            row.save(update_fields=["updates"])
     return True
 
 

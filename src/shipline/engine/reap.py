@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import aiodocker
+from aiodocker.containers import DockerContainer
 from aiodocker.networks import DockerNetwork
 from aiodocker.volumes import DockerVolume
 
@@ -24,32 +25,45 @@ class Reaped:
     volumes: int = 0
 
 
-async def reap(docker: aiodocker.Docker, owner: str, *, roles: Collection[str] = ()) -> Reaped:
+async def reap(
+    docker: aiodocker.Docker,
+    owner: str,
+    *,
+    roles: Collection[str] = (),
+    spared: Callable[[str], bool] = lambda _name: False,
+) -> Reaped:
     """Remove all containers, networks and volumes with the owner's label (and one of `roles`, if any are
-    given), whatever their state.
+    given), whatever their state, but those whose name is `spared`: that is asked after they were listed.
 
     Safe to call twice and beside another reaper: what is already gone is not an error. Raises EngineError.
     """
     filters = owned_by(owner)
 
-    def mine(labels: Mapping[str, str] | None) -> bool:
-        return not roles or (labels or {}).get(ROLE) in roles
+    def mine(name: str, labels: Mapping[str, str] | None) -> bool:
+        return (not roles or (labels or {}).get(ROLE) in roles) and not spared(name)
 
     async with translated("removing what is left over"):
         containers = [
             container
             for container in await docker.containers.list(all=True, filters=filters)
-            if mine(container["Labels"])
+            if mine(_name_of(container), container["Labels"])
         ]
         await asyncio.gather(*(_or_gone(container.delete(force=True, v=True)) for container in containers))
-        networks = [one for one in await docker.networks.list(filters=filters) if mine(one["Labels"])]
+        networks = [
+            one for one in await docker.networks.list(filters=filters) if mine(one["Name"], one["Labels"])
+        ]
         for network in networks:
             await _remove_network(DockerNetwork(docker, network["Id"]))
         listed = await docker.volumes.list(filters=filters)
-        volumes = [one for one in listed.get("Volumes") or [] if mine(one["Labels"])]
+        volumes = [one for one in listed.get("Volumes") or [] if mine(one["Name"], one["Labels"])]
         for volume in volumes:
             await _or_gone(DockerVolume(docker, volume["Name"]).delete())
     return Reaped(len(containers), len(networks), len(volumes))
+
+
+def _name_of(container: DockerContainer) -> str:
+    """One that is being removed has none any more."""
+    return str(next(iter(container["Names"] or ()), "")).lstrip("/")
 
 
 async def _remove_network(network: DockerNetwork) -> None:

@@ -1,11 +1,16 @@
 """The Docker Engines that the entries name: one connection each, and what an earlier life left there removed before
-anything new is started."""
+anything new is started.
+
+An engine goes on with what it was asked for when whoever asked is dead: a container may appear after that first
+look. And one that hangs may keep what an ended job asked it to remove. So there is another look every now and then.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +21,12 @@ import aiodocker
 from shipline.engine.client import check
 from shipline.engine.labels import OWNER
 from shipline.engine.reap import reap
-from shipline.errors import UsageError
+from shipline.errors import EngineError, UsageError
 from shipline.runner.config.sections import DockerSection, RunnerSection
 
 ROLES = ("job-network", "job-volume", "job-helper", "job-build", "job-service")
+# The second look comes soon after the start, the others at this interval.
+SOON_SECONDS, TIDY_SECONDS = 5.0, 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -63,6 +70,34 @@ class Engines:
         await check(docker)
         async with self._reaping:
             await self._reap(docker, section)
+
+    async def keep_tidy(
+        self, sections: Callable[[], Iterable[RunnerSection]], jobs: Callable[[], Collection[str]]
+    ) -> None:
+        """For ever: remove what belongs to none of the manager's jobs. `jobs` are the names that begin those of
+        their containers, networks and volumes (`job_name`)."""
+        pause = SOON_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            pause = TIDY_SECONDS
+            for section in sections():
+                try:
+                    await self._tidy(section, jobs)
+                except (EngineError, TimeoutError) as error:
+                    _log.warning("%s: %s", section.name, error)
+
+    async def _tidy(self, section: RunnerSection, jobs: Callable[[], Collection[str]]) -> None:
+        """Nothing where the first look has not been yet."""
+        if (section.docker.host or self.default, section.owner) not in self._reaped:
+            return
+
+        def spared(name: str) -> bool:
+            # A job that has begun since they were listed has nothing among them.
+            return any(name == job or name.startswith(f"{job}-") for job in jobs())
+
+        found = await reap(self.of(section), section.owner, roles=ROLES, spared=spared)
+        if found.containers or found.networks or found.volumes:
+            _log.info("removed what no job has any more: %s", found)
 
     async def _reap(self, docker: aiodocker.Docker, section: RunnerSection) -> None:
         """Once for each engine and owner. Only jobs' things: the label's owner may have other programs."""

@@ -19,6 +19,7 @@ from shipline.runner import git
 from shipline.runner.acceptance import ACCEPTING, Verdict, accept, give_back
 from shipline.runner.config.sections import RunnerSection
 from shipline.runner.coordinator_client import CoordinatorClient
+from shipline.runner.executor.spec import job_name
 from shipline.runner.job import JobRun, Result
 from shipline.runner.journal import Entry, Journal
 from shipline.runner.masking import Masker
@@ -60,6 +61,12 @@ class HeldJob:
     since: float = field(default_factory=time.time)
     stage: str = ACCEPTING
     result: Result | None = None
+    unique: str = field(default_factory=lambda: secrets.token_hex(4))
+
+    @property
+    def name(self) -> str:
+        """With this begins the name of whatever it has on an engine."""
+        return job_name(self.payload, self.section, self.unique)
 
     async def hold(self) -> None:
         """To its end, or to that of the manager. Uses the client up. What the coordinator has not heard of stays in
@@ -115,7 +122,7 @@ class HeldJob:
             payload.features.trace_sections,
             watch=self._reached,
         )
-        run = JobRun(payload, section, trace, self.docker, secrets.token_hex(4), slot=slot)
+        run = JobRun(payload, section, trace, self.docker, self.unique, slot=slot)
         running = asyncio.create_task(run.run())
         reporter = Reporter(self.client, payload, trace, running.cancel, run.cancelled.set, time.monotonic)
         following = asyncio.create_task(reporter.follow())

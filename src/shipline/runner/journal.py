@@ -39,15 +39,29 @@ class Journal:
         new.replace(path)
 
     def remove(self, entry: Entry) -> None:
-        """The coordinator knows how the job ended."""
-        (self.folder / entry.file_name).unlink(missing_ok=True)
+        """The coordinator knows how the job ended. It may have handed the same job to this manager once more
+        meanwhile, with another token: that one stays."""
+        path = self.folder / entry.file_name
+        if _read(path) in (None, entry):
+            path.unlink(missing_ok=True)
 
     def left(self) -> list[Entry]:
-        """What an earlier life had in hand. A file that it did not finish writing counts for nothing."""
+        """What an earlier life had in hand. A file that it did not finish writing counts for nothing. Nobody else
+        writes here at the same time."""
+        for path in self.folder.glob("*.new"):
+            path.unlink(missing_ok=True)
         found = []
         for path in sorted(self.folder.glob("*.json")):
-            try:
-                found.append(Entry(**json.loads(path.read_text())))
-            except (ValueError, TypeError):
+            if (entry := _read(path)) is None:
                 path.unlink(missing_ok=True)
+            else:
+                found.append(entry)
         return found
+
+
+def _read(path: Path) -> Entry | None:
+    """None: there is none, or it is not whole."""
+    try:
+        return Entry(**json.loads(path.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None

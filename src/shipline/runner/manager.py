@@ -83,6 +83,7 @@ class Manager:
                     await self._begin()
                     aside = [asyncio.create_task(self._tell_end(one)) for one in self.home.journal.left()]
                     aside.append(asyncio.create_task(self._upkeep.keep(self._server)))
+                    aside.append(asyncio.create_task(self._keep_tidy()))
                     await self._work()
                     await _cancelled(*aside, *self._questions)
                     for online in self._online.values():
@@ -90,6 +91,12 @@ class Manager:
                     await self._server.close()
         finally:
             logging.getLogger().removeHandler(counting)
+
+    async def _keep_tidy(self) -> None:
+        await self._engines.keep_tidy(
+            lambda: [one.section for one in self._online.values()],
+            lambda: [held.name for _, held in self._jobs.values()],
+        )
 
     def _configure_log(self, config: ConfigFile) -> None:
         configure(self.log_level or config.log_level, self.log_format or config.log_format)
@@ -115,6 +122,9 @@ class Manager:
             await self._engines.ready(section)
         except EngineUnavailable as error:
             return error
+        except EngineError as error:
+            # Something that is left over cannot be removed yet. The next question tries that again, and tells.
+            _log.warning("%s: %s", section.name, error)
         return None
 
     def _add(self, section: RunnerSection) -> None:

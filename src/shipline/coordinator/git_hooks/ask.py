@@ -35,10 +35,14 @@ def ask(hook):
         answer = b""
         while piece := connection.recv(65536):
             answer += piece
-    status, _, content = answer.partition(b"\r\n\r\n")
-    if status.split()[1] != b"200":
-        raise OSError(f"the coordinator answered {status.split()[1].decode()}")
-    return json.loads(content)
+    head, _, content = answer.partition(b"\r\n\r\n")
+    status = head.decode("latin-1").split(" ", 2)[1:2]
+    if status not in ([], ["200"]):
+        raise OSError(f"the coordinator answered {status[0]}")
+    try:
+        return json.loads(content)
+    except ValueError:
+        raise OSError("the coordinator went away before it had answered: push again") from None
 
 
 def wait_for(pipelines):
