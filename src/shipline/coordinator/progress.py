@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -114,7 +113,10 @@ def lock_pipeline(pipeline_id: int) -> str:
     with connection.cursor() as cursor:
         lock = "FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
         cursor.execute(f"SELECT status FROM coordinator_pipeline WHERE id = %s {lock}", [pipeline_id])  # noqa: S608
-        return str(cursor.fetchone()[0])
+        found = cursor.fetchone()
+    if found is None:
+        raise Pipeline.DoesNotExist(f"pipeline {pipeline_id} is gone")
+    return str(found[0])
 
 
 def advance_pipeline(pipeline_id: int) -> None:
@@ -159,8 +161,12 @@ def _hand_over_resources(jobs: Iterable[Job]) -> None:
     because it moves other pipelines on, whose rows somebody else may hold who wants ours."""
     from shipline.coordinator.resource_groups import hand_over  # It stands above us, and moves pipelines on.
 
+    def later(group: int) -> None:
+        # Not a partial: Django logs a failure with the function's name, which a partial has not.
+        transaction.on_commit(lambda: hand_over(group), robust=True)
+
     for group in sorted({job.resource_group_id for job in jobs if job.resource_group_id is not None}):
-        transaction.on_commit(partial(hand_over, group), robust=True)
+        later(group)
 
 
 def job_began(job: Job) -> None:

@@ -84,7 +84,10 @@ def _holder(group: ResourceGroup) -> Holder | None:
 
 
 def _still_waiting(job_id: int) -> Job | None:
-    job = lock(Job(pk=job_id))
+    job = Job.objects.filter(pk=job_id).first()
+    if job is None:
+        return None
+    job = lock(job)
     return job if job.status == JobStatus.WAITING_FOR_RESOURCE else None
 
 
