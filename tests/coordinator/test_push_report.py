@@ -47,6 +47,18 @@ def test_a_pipeline_from_its_beginning_to_its_end() -> None:
     ]
 
 
+def test_a_job_that_waits_for_what_may_never_come_is_told_once_with_the_reason() -> None:
+    free = replace(START, jobs=(replace(BUILD, status="pending"), TEST, DEPLOY))
+    stuck = replace(
+        START, jobs=(replace(BUILD, status="pending", why="no runner has all of its tags: gpu"), TEST)
+    )
+    paused = replace(START, jobs=(replace(BUILD, status="pending", why="every runner is paused"), TEST))
+    assert lines_between(None, free) == []
+    assert lines_between(free, stuck) == ["build:", "  build: pending: no runner has all of its tags: gpu"]
+    assert lines_between(stuck, stuck) == []
+    assert lines_between(stuck, paused) == ["  build: pending: every runner is paused"]
+
+
 def test_a_failure_is_told_with_its_reason_and_the_end_of_its_log() -> None:
     failed = replace(
         TEST,

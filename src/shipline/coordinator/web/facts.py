@@ -53,8 +53,6 @@ def why(job: Job, serving: Iterable[RunnerFacts]) -> str:
     match JobStatus(job.status):
         case JobStatus.CREATED:
             return "Waits for what comes before it"
-        case JobStatus.PENDING:
-            return _sentence(runners.why_waiting(job, serving))
         case JobStatus.RUNNING if job.bridge:
             return _sentence(job.reason)
         case JobStatus.RUNNING | JobStatus.SCHEDULED | JobStatus.SUCCESS:
@@ -66,16 +64,11 @@ def why(job: Job, serving: Iterable[RunnerFacts]) -> str:
             code = "" if job.exit_code is None else f", exit code {job.exit_code}"
             allowed = "; it may fail, the pipeline goes on" if job.allow_failure else ""
             return _sentence(f"{job.reason}{code}{allowed}")
-    return _sentence(job.reason)
+    return _sentence(runners.reason_of(job, serving))
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def waiting_runners(found: Iterable[Job]) -> list[RunnerFacts]:
-    """The runners, when one of these jobs waits for one."""
-    return runners.all_facts() if any(job.status == "pending" for job in found) else []
 
 
 def may_act(user: User | AnonymousUser, pipeline: Pipeline) -> bool:
@@ -122,7 +115,7 @@ def _by_stage(pipeline: Pipeline, found: Sequence[Job]) -> list[tuple[str, list[
 
 def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, Any]:
     found = current_jobs(pipeline)
-    serving = waiting_runners(found)
+    serving = runners.serving(found)
     live = pipeline.status not in OVER
     started = relations.started_by(found, user)
     return {
@@ -176,7 +169,7 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "job": job,
         "project": job.project,
         "pipeline": job.pipeline,
-        "shown": shown(job, waiting_runners([job]), relations.started_by([job], user).get(job.pk, ())),
+        "shown": shown(job, runners.serving([job]), relations.started_by([job], user).get(job.pk, ())),
         "image": (job.definition.get("image") or {}).get("name", ""),
         "services": [service["name"] for service in job.definition.get("services", [])],
         "tags": job.definition.get("tags", []),
