@@ -42,7 +42,7 @@ from shipline.coordinator.http.rest import (
     users,
     variables,
 )
-from shipline.coordinator.http.rest.callers import AccessToken, InsufficientScope
+from shipline.coordinator.http.rest.callers import AccessToken, ClosedToken, InsufficientScope
 from shipline.coordinator.http.rest.lookup import Invalid
 from shipline.version import __version__
 
@@ -94,6 +94,9 @@ def _unauthorized(request: HttpRequest, error: AuthenticationError) -> HttpRespo
         throttling.count_refused(request)
     except throttling.TooMany as refused:
         return refused.response()
+    if isinstance(error, ClosedToken):
+        told = {"error": "invalid_token", "error_description": error.why}
+        return api.create_response(request, told, status=401)
     return api.create_response(request, {"message": "401 Unauthorized"}, status=401)
 
 
