@@ -131,7 +131,8 @@ async def test_a_job_says_who_has_the_resource_that_it_waits_for(
     waiting = page.locator("a.job").filter(has_text=reason)
     await expect(waiting).to_contain_text("waiting_for_resource")
     name = await waiting.locator(".jobname").bounding_box()
-    assert name is not None and name["height"] < 30, "the long word for the status leaves the name one line"
+    assert name is not None
+    assert name["height"] < 30, "the long word for the status leaves the name one line"
     await page.locator("a.job").filter(has_text=reason).click()
     await expect(page.get_by_text(reason)).to_be_visible()
     await taken["deploy"].end()

@@ -45,8 +45,8 @@ class Caller:
 
 class AccessToken(APIKeyHeader):
     """For django-ninja: answers the user; `caller(request)` tells the rest. Nobody, which becomes 401, for a
-    token that opens nothing. Raises InsufficientScope and ClosedToken. In the description of the API it is PRIVATE-TOKEN, the
-    first of the headers in which a token may be."""
+    token that opens nothing. Raises InsufficientScope and ClosedToken. In the description of the API it is
+    PRIVATE-TOKEN, the first of the headers in which a token may be."""
 
     param_name = "PRIVATE-TOKEN"
 
