@@ -8,7 +8,7 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
@@ -44,6 +44,8 @@ from shipline.coordinator.http.rest import (
 )
 from shipline.coordinator.http.rest.callers import AccessToken, ClosedToken, InsufficientScope
 from shipline.coordinator.http.rest.lookup import Invalid
+from shipline.coordinator.http.unreachable import unreachable
+from shipline.coordinator.models import Job, Pipeline
 from shipline.version import __version__
 
 api = NinjaAPI(
@@ -105,6 +107,13 @@ def _not_found(request: HttpRequest, error: Http404) -> HttpResponse:
     return api.create_response(request, {"message": f"404 {error} Not Found"}, status=404)
 
 
+@api.exception_handler(Job.DoesNotExist)
+@api.exception_handler(Pipeline.DoesNotExist)
+def _gone(request: HttpRequest, error: Job.DoesNotExist | Pipeline.DoesNotExist) -> HttpResponse:
+    """It was there when the call began, and somebody has deleted it since."""
+    return api.create_response(request, {"message": "404 Not Found"}, status=404)
+
+
 @api.exception_handler(NinjaValidationError)
 def _invalid(request: HttpRequest, error: NinjaValidationError) -> HttpResponse:
     words = [f"{'.'.join(str(part) for part in one['loc'][-1:])} {one['msg']}" for one in error.errors]
@@ -112,7 +121,10 @@ def _invalid(request: HttpRequest, error: NinjaValidationError) -> HttpResponse:
 
 
 @api.exception_handler(Exception)
-def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
+def _failed(request: HttpRequest, error: Exception) -> HttpResponseBase:
+    # No exception leaves django-ninja, so that Django's middleware never sees this one.
+    if (answer := unreachable(request, error)) is not None:
+        return answer
     logging.getLogger(__name__).error("%s %s failed", request.method, request.path, exc_info=error)
     return api.create_response(request, {"message": "500 Internal Server Error"}, status=500)
 
