@@ -100,7 +100,8 @@ def test_nothing_new_is_nothing_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.04, "0.0 s"), (1, "1 s"), (60, "1 min"), (3661, "1 h 1 min 1 s")]
+    ("seconds", "words"),
+    [(-0.02, "0.0 s"), (0.04, "0.0 s"), (1, "1 s"), (60, "1 min"), (3661, "1 h 1 min 1 s")],
 )
 def test_durations(seconds: float, words: str) -> None:
     assert took(seconds) == words

@@ -118,6 +118,8 @@ def _end(now: Seen) -> list[str]:
 
 
 def took(seconds: float) -> str:
+    # What is over at once may have ended before it began: its two times are taken one after the other.
+    seconds = max(0.0, seconds)
     whole = round(seconds)
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
