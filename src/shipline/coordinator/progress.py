@@ -18,7 +18,7 @@ from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.services import services
 from shipline.errors import ShiplineError
 from shipline.model.definition import JobDefinition
-from shipline.model.status import ACTIVE, FINISHED, JobStatus, PipelineStatus, can_change
+from shipline.model.status import ACTIVE, FINISHED, PIPELINE_FINISHED, JobStatus, PipelineStatus, can_change
 from shipline.pipeline import Change, JobState, PipelineState, advance, enqueue, status_of
 
 __all__ = [
@@ -41,7 +41,6 @@ __all__ = [
     "tell",
     "update_status",
 ]
-_FINISHED_PIPELINE = ("success", "failed", "canceled", "skipped")
 
 
 class RefusedChange(ShiplineError):
@@ -313,11 +312,11 @@ def prepare_jobs(pipeline: Pipeline, definitions: Iterable[JobDefinition]) -> No
 def update_status(pipeline: Pipeline, jobs: Iterable[Job]) -> None:
     status = status_of(state_of(jobs).jobs)
     now = timezone.now()
-    if status in ("running", *_FINISHED_PIPELINE) and pipeline.started_at is None:
+    if status in ("running", *PIPELINE_FINISHED) and pipeline.started_at is None:
         pipeline.started_at = now
-    if status in _FINISHED_PIPELINE and pipeline.status != status:
+    if status in PIPELINE_FINISHED and pipeline.status != status:
         pipeline.finished_at = now
-    elif status not in _FINISHED_PIPELINE:
+    elif status not in PIPELINE_FINISHED:
         pipeline.finished_at = None
     pipeline.status = status
     pipeline.save()

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-OVER = ("success", "failed", "canceled", "skipped")
+from shipline.model.status import FINISHED, PIPELINE_FINISHED
+
 _BEGUN = ("running", "canceling", "success", "failed")
 _WAITS = ("pending", "waiting_for_resource")
 TAIL_LINES = 10
@@ -46,7 +47,7 @@ class Seen:
     @property
     def is_over(self) -> bool:
         """Nothing more happens by itself."""
-        return self.status in (*OVER, "manual")
+        return self.status in PIPELINE_FINISHED or self.status == "manual"
 
 
 def lines_between(before: Seen | None, now: Seen) -> list[str]:
@@ -62,7 +63,7 @@ def lines_between(before: Seen | None, now: Seen) -> list[str]:
             f"  {_ended(job)}"
             for job in now.jobs
             if job.stage == stage
-            and (job.status in OVER or _waits(job))
+            and (job.status in FINISHED or _waits(job))
             and _is_news(job, known.get(job.name))
         ]
     if now.is_over and not (before and before.is_over):

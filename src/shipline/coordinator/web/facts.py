@@ -14,12 +14,11 @@ from shipline.coordinator.matching import RunnerFacts
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.web import environment_facts, relations
 from shipline.coordinator.web.times import took
-from shipline.model.status import FINISHED, JobStatus
+from shipline.model.status import FINISHED, PIPELINE_FINISHED, JobStatus
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-OVER = ("success", "failed", "canceled", "skipped")
 # The status that a stage shows is the first of these that one of its jobs has.
 _WORST = (
     "failed", "running", "canceling", "pending", "waiting_for_resource", "scheduled", "manual", "canceled",
@@ -116,7 +115,7 @@ def _by_stage(pipeline: Pipeline, found: Sequence[Job]) -> list[tuple[str, list[
 def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, Any]:
     found = current_jobs(pipeline)
     serving = runners.serving(found)
-    live = pipeline.status not in OVER
+    live = pipeline.status not in PIPELINE_FINISHED
     started = relations.started_by(found, user)
     return {
         "title": f"{pipeline.status}: #{pipeline.pk} {pipeline.title or pipeline.ref} · {pipeline.project.name}",
