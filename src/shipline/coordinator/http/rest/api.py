@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
@@ -116,8 +116,14 @@ def _gone(request: HttpRequest, error: Job.DoesNotExist | Pipeline.DoesNotExist)
 
 @api.exception_handler(NinjaValidationError)
 def _invalid(request: HttpRequest, error: NinjaValidationError) -> HttpResponse:
-    words = [f"{'.'.join(str(part) for part in one['loc'][-1:])} {one['msg']}" for one in error.errors]
+    words = [f"{_member(one['loc'])} {one['msg']}" for one in error.errors]
     return api.create_response(request, {"error": ", ".join(words)}, status=400)
+
+
+def _member(place: Sequence[str | int]) -> str:
+    """The name that the caller gave: of a list its own, not the number of what is in it."""
+    names = [part for part in place if isinstance(part, str)]
+    return names[-1].removesuffix("[]") if names else ""
 
 
 @api.exception_handler(Exception)
