@@ -26,3 +26,7 @@ async def test_a_child_pipeline_stands_beside_its_trigger_job_and_is_followed(
     await downstream.click()
     await expect(page.get_by_role("link", name=f"child of #{parent} (child)")).to_be_visible()
     await expect(page.locator("a.job")).to_contain_text("check")
+    await page.goto(project.page("/-/pipelines"))
+    listed = page.locator("tbody .badge")
+    await expect(listed).to_have_count(1)
+    await expect(listed).to_have_accessible_name(f"#{parent} success")

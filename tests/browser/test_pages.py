@@ -132,7 +132,7 @@ async def test_a_pipeline_shows_why_each_job_is_where_it_is(
         ({"paused": True}, "main", "Every runner of this project is paused"),
         ({"access_level": "ref_protected"}, "topic", "Its runners take only jobs of protected branches"),
         ({"run_untagged": False, "tag_list": ["gpu"]}, "main", "No runner takes jobs without tags"),
-        ({}, "main", "Waiting for a free runner"),
+        ({}, "main", "Every runner that may take it is offline"),
     ],
 )
 async def test_a_job_says_why_it_waits(
@@ -142,6 +142,16 @@ async def test_a_job_says_why_it_waits(
     pipeline = await project.push("one:\n  script: echo\n", branch=branch)
     await page.goto(project.page(f"/-/jobs/{await project.job(pipeline, 'one')}"))
     await expect(page.get_by_role("main")).to_contain_text(why)
+
+
+async def test_a_job_waits_for_a_runner_that_was_heard_of_and_has_others(
+    page: Page, project: Project, client: httpx.AsyncClient
+) -> None:
+    pipeline = await project.push("one:\n  script: echo\ntwo:\n  script: echo\n")
+    taken = await (await project.runner(client)).take()
+    assert taken.name == "one"
+    await page.goto(project.page(f"/-/jobs/{await project.job(pipeline, 'two')}"))
+    await expect(page.get_by_role("main")).to_contain_text("Waiting for a free runner")
 
 
 async def test_a_job_that_was_skipped_names_the_job_that_failed(

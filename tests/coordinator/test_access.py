@@ -417,3 +417,9 @@ def test_an_api_body_is_no_larger_than_4_mib(coordinator: Coordinator) -> None:
     body = {"name": "x", "description": "x" * (4 * 1024 * 1024)}
     answer = coordinator.root.call("POST", "projects", body)
     assert (answer.status_code, answer.json()) == (413, {"message": "413 Request Entity Too Large"})
+
+
+def test_a_wrong_member_of_a_list_is_refused_by_the_list_s_name(project: Project) -> None:
+    path = f"projects/{project.id}/jobs?scope[]=failed&scope[]=nonsense"
+    answer = project.root.call("GET", path)
+    assert (answer.status_code, answer.json()["error"].split()[0]) == (400, "scope")

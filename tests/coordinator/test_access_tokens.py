@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jwt
@@ -20,6 +21,8 @@ from tests.coordinator.server import (
     User,
     WorkTree,
 )
+
+from shipline.coordinator.tokens import closed_because
 
 CI = "job: {script: echo}\n"
 READ_GIT = "/info/refs?service=git-upload-pack"
@@ -122,9 +125,28 @@ def test_a_token_tells_of_itself_rotates_and_ends(coordinator: Coordinator) -> N
     assert fresh.call("GET", "user").status_code == 401
     newer = User(coordinator, user.id, user.name, rotated["token"])
     assert newer.call("DELETE", "personal_access_tokens/self").status_code == 204
-    assert newer.call("GET", "user").status_code == 401
+    ended = newer.call("GET", "user")
+    assert (ended.status_code, ended.json()["error"]) == (401, "invalid_token")
+    assert "revoked" in ended.json()["error_description"]
+    never = User(coordinator, user.id, user.name, "glpat-never-was-one")
+    assert never.call("GET", "user").json() == {"message": "401 Unauthorized"}
     states = {one["id"]: one["revoked"] for one in user.get("personal_access_tokens?per_page=100")}
     assert (states[told["id"]], states[rotated["id"]]) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("revoked", "days", "why"),
+    [
+        (False, None, ""),
+        (False, 1, ""),
+        (False, 0, "Token is expired since 2026-05-04. Make another."),
+        (True, 1, "Token was revoked. Use the one that has taken its place, or make another."),
+        (True, -9, "Token was revoked. Use the one that has taken its place, or make another."),
+    ],
+)
+def test_what_became_of_a_token_is_told(revoked: bool, days: int | None, why: str) -> None:
+    now = datetime(2026, 5, 4, tzinfo=UTC)
+    assert closed_because(revoked, None if days is None else now + timedelta(days), now) == why
 
 
 def test_tokens_are_their_users_alone_and_administrators(coordinator: Coordinator) -> None:

@@ -108,6 +108,12 @@ def test_the_queue_holds_exactly_what_may_be_taken(
         ([runner(runner_type=PROJECT, projects=frozenset({2}))], job(), "no runner serves this project"),
         ([runner(paused=True)], job(), "every runner of this project is paused"),
         ([ANY, runner(paused=True)], job(), "waiting for a free runner"),
+        ([ANY, runner(online=False)], job(), "waiting for a free runner"),
+        (
+            [runner(tags="gpu", online=False), ANY],
+            job(tags="gpu"),
+            "every runner that may take it is offline",
+        ),
         (
             [runner(protected_only=True), runner(paused=True)],
             job(),

@@ -47,6 +47,18 @@ def test_a_pipeline_from_its_beginning_to_its_end() -> None:
     ]
 
 
+def test_a_job_that_waits_for_what_may_never_come_is_told_once_with_the_reason() -> None:
+    free = replace(START, jobs=(replace(BUILD, status="pending"), TEST, DEPLOY))
+    stuck = replace(
+        START, jobs=(replace(BUILD, status="pending", why="no runner has all of its tags: gpu"), TEST)
+    )
+    paused = replace(START, jobs=(replace(BUILD, status="pending", why="every runner is paused"), TEST))
+    assert lines_between(None, free) == []
+    assert lines_between(free, stuck) == ["build:", "  build: pending: no runner has all of its tags: gpu"]
+    assert lines_between(stuck, stuck) == []
+    assert lines_between(stuck, paused) == ["  build: pending: every runner is paused"]
+
+
 def test_a_failure_is_told_with_its_reason_and_the_end_of_its_log() -> None:
     failed = replace(
         TEST,
@@ -88,7 +100,8 @@ def test_nothing_new_is_nothing_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.04, "0.0 s"), (1, "1 s"), (60, "1 min"), (3661, "1 h 1 min 1 s")]
+    ("seconds", "words"),
+    [(-0.02, "0.0 s"), (0.04, "0.0 s"), (1, "1 s"), (60, "1 min"), (3661, "1 h 1 min 1 s")],
 )
 def test_durations(seconds: float, words: str) -> None:
     assert took(seconds) == words

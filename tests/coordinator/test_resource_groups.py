@@ -24,6 +24,8 @@ from tests.coordinator.server import (
     until,
 )
 
+from shipline.config import DataFolder
+
 DEPLOY = "deploy:\n  script: make deploy\n  resource_group: production\n"
 STAGES = """\
 stages: [test, deploy]
@@ -267,6 +269,26 @@ def test_a_resource_that_nobody_handed_over_is_found_by_the_sweep(
         database.execute("DELETE FROM coordinator_pipeline WHERE id = ?", (first,))
     own_coordinator.start()
     until(lambda: status(project, second) == "pending", "the second one has the resource")
+
+
+def test_a_hand_over_that_fails_is_logged_and_does_not_fail_the_push_that_led_to_it(tmp_path: Path) -> None:
+    coordinator = Coordinator(DataFolder(tmp_path / "data"))
+    try:
+        coordinator.start()
+        coordinator.prepare()
+        project = coordinator.project(auto_cancel_pending_pipelines="disabled")
+        work_tree = project.work_tree(tmp_path / "work-tree")
+        ship(project, work_tree)
+        coordinator.end(9)
+        with closing(sqlite3.connect(coordinator.data.coordinator / "db.sqlite3")) as database, database:
+            database.execute("UPDATE coordinator_resourcegroup SET process_mode = 'of another release'")
+        coordinator.start()
+        (second,) = ship(project, work_tree)
+        assert status(project, second) == "waiting_for_resource"
+    finally:
+        coordinator.end()
+    assert "Error calling _hand_over_resources" in coordinator.log
+    assert "Internal Server Error" not in coordinator.log
 
 
 def test_developers_change_the_mode_and_reporters_look(

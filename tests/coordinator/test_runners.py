@@ -200,6 +200,24 @@ def test_a_locked_runner_stays_with_its_project(coordinator: Coordinator, projec
     assert (answer.status_code, "locked" in answer.text) == (403, True)
 
 
+def test_what_a_job_waits_for_is_told_alone_and_in_lists(project: Project, work_tree: WorkTree) -> None:
+    work_tree.ship(
+        "one: {script: echo}\ntwo: {script: echo, tags: [gpu]}\nthree: {stage: deploy, script: echo}\n"
+    )
+
+    def told() -> list[str | None]:
+        jobs = project.jobs().values()
+        alone = [project.root.get(f"projects/{project.id}/jobs/{job['id']}") for job in jobs]
+        assert [job["waiting_reason"] for job in alone] == [job["waiting_reason"] for job in jobs]
+        return [job["waiting_reason"] for job in jobs]
+
+    assert told() == ["no runner serves this project"] * 2 + [None]
+    runner = project.runner()
+    assert told() == ["every runner that may take it is offline", "no runner has all of its tags: gpu", None]
+    runner.take()
+    assert told() == [None, "no runner has all of its tags: gpu", None]
+
+
 def test_a_runner_s_jobs_are_listed(
     project: Project, work_tree: WorkTree, maintainer: User, runner: Runner
 ) -> None:

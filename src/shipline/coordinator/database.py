@@ -1,7 +1,7 @@
 """Which database: SQLite in the data folder, or the PostgreSQL that a URL names.
 
 psycopg 3 is the driver: Django's own choice for PostgreSQL, and the one that can also wait for notifications
-on asyncio's loop (`listening.py`). Its binary package brings libpq along, so a bare machine needs no other.
+on asyncio's loop (`shared_events.py`). Its binary package brings libpq along, so a bare machine needs no other.
 """
 
 from __future__ import annotations

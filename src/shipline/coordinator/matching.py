@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 INSTANCE, GROUP, PROJECT = "instance_type", "group_type", "project_type"
+FREE = "waiting for a free runner"
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerFacts:
-    """What decides which jobs a runner gets. `projects` counts for those of groups and projects."""
+    """What decides which jobs a runner gets. `projects` counts for those of groups and projects. `online`: it was
+    heard of lately; one that asks is, so that this only tells why a job waits."""
 
     runner_type: str = INSTANCE
     projects: frozenset[int] = frozenset()
@@ -19,6 +21,7 @@ class RunnerFacts:
     run_untagged: bool = True
     protected_only: bool = False
     paused: bool = False
+    online: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,13 @@ def queue_for(
 
 def why_waiting(job: Waiting, runners: Iterable[RunnerFacts]) -> str:
     """Why a pending job is not running yet, told by the very rule that hands it out."""
-    objections = [objection(runner, job) for runner in runners]
-    found = {each for each in objections if each is not Objection.OTHER_PROJECT}
+    objections = [(objection(runner, job), runner) for runner in runners]
+    found = {each for each, _ in objections if each is not Objection.OTHER_PROJECT}
     if not found:
         return "no runner serves this project"
     if None in found:
-        return "waiting for a free runner"
+        online = any(runner.online for each, runner in objections if each is None)
+        return FREE if online else "every runner that may take it is offline"
     if found == {Objection.PAUSED}:
         return "every runner of this project is paused"
     if found <= {Objection.PAUSED, Objection.NOT_PROTECTED}:

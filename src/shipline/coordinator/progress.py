@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -19,7 +18,7 @@ from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.services import services
 from shipline.errors import ShiplineError
 from shipline.model.definition import JobDefinition
-from shipline.model.status import ACTIVE, FINISHED, JobStatus, PipelineStatus, can_change
+from shipline.model.status import ACTIVE, FINISHED, PIPELINE_FINISHED, JobStatus, PipelineStatus, can_change
 from shipline.pipeline import Change, JobState, PipelineState, advance, enqueue, status_of
 
 __all__ = [
@@ -42,7 +41,6 @@ __all__ = [
     "tell",
     "update_status",
 ]
-_FINISHED_PIPELINE = ("success", "failed", "canceled", "skipped")
 
 
 class RefusedChange(ShiplineError):
@@ -114,7 +112,10 @@ def lock_pipeline(pipeline_id: int) -> str:
     with connection.cursor() as cursor:
         lock = "FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
         cursor.execute(f"SELECT status FROM coordinator_pipeline WHERE id = %s {lock}", [pipeline_id])  # noqa: S608
-        return str(cursor.fetchone()[0])
+        found = cursor.fetchone()
+    if found is None:
+        raise Pipeline.DoesNotExist(f"pipeline {pipeline_id} is gone")
+    return str(found[0])
 
 
 def advance_pipeline(pipeline_id: int) -> None:
@@ -159,8 +160,12 @@ def _hand_over_resources(jobs: Iterable[Job]) -> None:
     because it moves other pipelines on, whose rows somebody else may hold who wants ours."""
     from shipline.coordinator.resource_groups import hand_over  # It stands above us, and moves pipelines on.
 
+    def later(group: int) -> None:
+        # Not a partial: Django logs a failure with the function's name, which a partial has not.
+        transaction.on_commit(lambda: hand_over(group), robust=True)
+
     for group in sorted({job.resource_group_id for job in jobs if job.resource_group_id is not None}):
-        transaction.on_commit(partial(hand_over, group), robust=True)
+        later(group)
 
 
 def job_began(job: Job) -> None:
@@ -307,11 +312,11 @@ def prepare_jobs(pipeline: Pipeline, definitions: Iterable[JobDefinition]) -> No
 def update_status(pipeline: Pipeline, jobs: Iterable[Job]) -> None:
     status = status_of(state_of(jobs).jobs)
     now = timezone.now()
-    if status in ("running", *_FINISHED_PIPELINE) and pipeline.started_at is None:
+    if status in ("running", *PIPELINE_FINISHED) and pipeline.started_at is None:
         pipeline.started_at = now
-    if status in _FINISHED_PIPELINE and pipeline.status != status:
+    if status in PIPELINE_FINISHED and pipeline.status != status:
         pipeline.finished_at = now
-    elif status not in _FINISHED_PIPELINE:
+    elif status not in PIPELINE_FINISHED:
         pipeline.finished_at = None
     pipeline.status = status
     pipeline.save()

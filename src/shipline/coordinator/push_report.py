@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-OVER = ("success", "failed", "canceled", "skipped")
+from shipline.model.status import FINISHED, PIPELINE_FINISHED
+
 _BEGUN = ("running", "canceling", "success", "failed")
+_WAITS = ("pending", "waiting_for_resource")
 TAIL_LINES = 10
 LINE_LENGTH = 200
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]?")
@@ -16,7 +18,8 @@ _SECTION = re.compile(r"section_(?:start|end):\d+:[^\r\n]*\r?")
 
 @dataclass(frozen=True, slots=True)
 class SeenJob:
-    """`seconds` that it ran. `why` says why it failed or was cancelled. `tail` are the last lines of its log;
+    """`seconds` that it ran. `why` says why it failed or was cancelled, or what it waits for; nothing while it
+    only waits for its turn. `tail` are the last lines of its log;
     `address` where what it deployed can be seen."""
 
     name: str
@@ -44,12 +47,12 @@ class Seen:
     @property
     def is_over(self) -> bool:
         """Nothing more happens by itself."""
-        return self.status in (*OVER, "manual")
+        return self.status in PIPELINE_FINISHED or self.status == "manual"
 
 
 def lines_between(before: Seen | None, now: Seen) -> list[str]:
-    """What has happened since `before`: stages that have begun, a line for every job that has ended, and the
-    end."""
+    """What has happened since `before`: stages that have begun, a line for every job that has ended or waits for
+    something, and the end."""
     known = {job.name: job for job in before.jobs} if before else {}
     begun = _begun(before.jobs) if before else []
     lines = []
@@ -59,7 +62,9 @@ def lines_between(before: Seen | None, now: Seen) -> list[str]:
         lines += [
             f"  {_ended(job)}"
             for job in now.jobs
-            if job.stage == stage and job.status in OVER and _is_news(job, known.get(job.name))
+            if job.stage == stage
+            and (job.status in FINISHED or _waits(job))
+            and _is_news(job, known.get(job.name))
         ]
     if now.is_over and not (before and before.is_over):
         lines += _end(now)
@@ -72,12 +77,19 @@ def _stages(jobs: Sequence[SeenJob]) -> list[str]:
 
 def _begun(jobs: Sequence[SeenJob]) -> list[str]:
     return [
-        stage for stage in _stages(jobs) if any(job.stage == stage and job.status in _BEGUN for job in jobs)
+        stage
+        for stage in _stages(jobs)
+        if any(job.stage == stage and (job.status in _BEGUN or _waits(job)) for job in jobs)
     ]
 
 
 def _is_news(job: SeenJob, before: SeenJob | None) -> bool:
-    return before is None or before.status != job.status
+    return before is None or before.status != job.status or (_waits(job) and before.why != job.why)
+
+
+def _waits(job: SeenJob) -> bool:
+    """For what may never come: who waits for the pipeline wants to know."""
+    return job.status in _WAITS and bool(job.why)
 
 
 def _ended(job: SeenJob) -> str:
@@ -107,6 +119,8 @@ def _end(now: Seen) -> list[str]:
 
 
 def took(seconds: float) -> str:
+    # What is over at once may have ended before it began: its two times are taken one after the other.
+    seconds = max(0.0, seconds)
     whole = round(seconds)
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)

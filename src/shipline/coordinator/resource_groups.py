@@ -84,9 +84,11 @@ def _holder(group: ResourceGroup) -> Holder | None:
 
 
 def _still_waiting(job_id: int) -> Job | None:
-    found = Job.objects.filter(pk=job_id).first()
-    job = lock(found) if found is not None else None
-    return job if job is not None and job.status == JobStatus.WAITING_FOR_RESOURCE else None
+    job = Job.objects.filter(pk=job_id).first()
+    if job is None:
+        return None
+    job = lock(job)
+    return job if job.status == JobStatus.WAITING_FOR_RESOURCE else None
 
 
 def _explain(group_id: int, reason: str) -> None:

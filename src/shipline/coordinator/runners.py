@@ -17,6 +17,7 @@ from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.progress import definition_of
 from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.coordinator.services import services
+from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api
 
 # How often a sign of life is written down: a runner may ask every second.
@@ -24,6 +25,7 @@ CONTACT_INTERVAL = timedelta(seconds=30)
 ONLINE, STALE = timedelta(hours=2), timedelta(days=7)
 UNTAGGED = "can not be empty when runner is not allowed to pick untagged jobs"
 LEGACY_SYSTEM_ID = "<legacy>"
+GETS_READY = "a runner makes itself ready for it"
 _TOLD = ("version", "revision", "platform", "architecture", "executor")
 
 
@@ -195,6 +197,7 @@ def _facts(runner: Runner) -> RunnerFacts:
         run_untagged=runner.run_untagged,
         protected_only=runner.protected_only,
         paused=runner.paused,
+        online=status_of(runner.contacted_at, runner.created_at, timezone.now()) == "online",
     )
 
 
@@ -204,10 +207,16 @@ def all_facts() -> list[RunnerFacts]:
     ]
 
 
-def why_waiting(job: Job, runners: Iterable[RunnerFacts]) -> str:
-    if job.runner_manager_id is not None:
-        return "a runner makes itself ready for it"
-    return matching.why_waiting(waiting(job), runners)
+def serving(jobs: Iterable[Job]) -> list[RunnerFacts]:
+    """What `reason_of` needs: the runners, when one of these jobs waits for one."""
+    return all_facts() if any(job.status == JobStatus.PENDING for job in jobs) else []
+
+
+def reason_of(job: Job, runners: Iterable[RunnerFacts]) -> str:
+    """Why the job has its status, as pages, REST and `git push` tell it: a sentence without capital and stop."""
+    if job.status != JobStatus.PENDING:
+        return job.reason
+    return matching.why_waiting(waiting(job), runners) if job.runner_manager_id is None else GETS_READY
 
 
 def waiting(job: Job) -> Waiting:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
@@ -83,6 +83,24 @@ def access_token_of(token: str) -> PersonalAccessToken | None:
         found.last_used_at = now
         found.save(update_fields=["last_used_at"])
     return found
+
+
+def why_closed(token: str) -> str:
+    """What became of an access token that opens nothing any more; nothing for one that never was."""
+    from shipline.coordinator.models import PersonalAccessToken
+
+    if not token or len(token) > LENGTH_LIMIT:
+        return ""
+    found = PersonalAccessToken.objects.filter(token_hash=digest(token)).first()
+    return closed_because(found.revoked, found.expires_at, timezone.now()) if found is not None else ""
+
+
+def closed_because(revoked: bool, expires_at: datetime | None, now: datetime) -> str:
+    if revoked:
+        return "Token was revoked. Use the one that has taken its place, or make another."
+    if expires_at is not None and expires_at <= now:
+        return f"Token is expired since {expires_at:%Y-%m-%d}. Make another."
+    return ""
 
 
 def user_of(token: str, scopes: frozenset[str] = API) -> User | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from shipline.coordinator import runners
 from shipline.coordinator.job_variables import hidden, secrets_of, values_of
+from shipline.coordinator.matching import FREE, RunnerFacts
 from shipline.coordinator.models import Job, JobArtifact, Pipeline
 from shipline.coordinator.progress import definition_of
 from shipline.coordinator.push_report import Seen, SeenJob, tail_of
@@ -26,12 +28,14 @@ def look_at(project_id: int, pipeline_id: int) -> Seen | None:
     seconds = None
     if pipeline.finished_at is not None:
         seconds = (pipeline.finished_at - pipeline.created_at).total_seconds()
-    jobs = Job.objects.select_related("project", "pipeline").filter(pipeline=pipeline, retried=False)
-    seen = tuple(_job(job, base) for job in jobs.order_by("stage_index", "id"))
+    rows_of_jobs = Job.objects.select_related("project", "pipeline").filter(pipeline=pipeline, retried=False)
+    jobs = list(rows_of_jobs.order_by("stage_index", "id"))
+    serving = runners.serving(jobs)
+    seen = tuple(_job(job, base, serving) for job in jobs)
     return Seen(pipeline.pk, pipeline.status, f"{base}/pipelines/{pipeline.pk}", seconds, seen)
 
 
-def _job(job: Job, base: str) -> SeenJob:
+def _job(job: Job, base: str, serving: Iterable[RunnerFacts]) -> SeenJob:
     definition = definition_of(job)
     seconds = (
         (job.finished_at - job.started_at).total_seconds() if job.finished_at and job.started_at else None
@@ -40,6 +44,7 @@ def _job(job: Job, base: str) -> SeenJob:
     allowed = job.allow_failure or (
         job.exit_code is not None and job.exit_code in definition.allow_failure_exit_codes
     )
+    why = runners.reason_of(job, serving)
     environment, address = "", ""
     if job.status == "success" and definition.environment is not None:
         environment, address = _environment(job)
@@ -48,7 +53,7 @@ def _job(job: Job, base: str) -> SeenJob:
         job.stage,
         job.status,
         seconds,
-        job.reason + code,
+        "" if why in (FREE, runners.GETS_READY) else why + code,
         allowed,
         f"{base}/jobs/{job.pk}",
         _tail(job) if job.status == "failed" else (),

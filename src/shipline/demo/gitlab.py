@@ -11,8 +11,8 @@ from typing import Any, Self
 import httpx
 
 from shipline.errors import RemoteError
+from shipline.model.status import PIPELINE_FINISHED
 
-FINISHED = frozenset({"success", "failed", "canceled", "skipped"})
 Json = dict[str, Any]
 
 
@@ -82,7 +82,7 @@ class GitLab:
                 if seen.get(job["id"]) != job["status"]:
                     seen[job["id"]] = job["status"]
                     on_change(job)
-            if state["status"] in FINISHED:
+            if state["status"] in PIPELINE_FINISHED:
                 return state, jobs
             if time.monotonic() > deadline:
                 raise RemoteError(f"Pipeline {pipeline} is {state['status']} after {seconds:.0f} s.")

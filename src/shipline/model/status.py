@@ -36,6 +36,7 @@ class PipelineStatus(StrEnum):
 _S = JobStatus
 
 FINISHED = frozenset({_S.SUCCESS, _S.FAILED, _S.CANCELED, _S.SKIPPED})
+PIPELINE_FINISHED = frozenset(PipelineStatus(status) for status in FINISHED)
 ACTIVE = frozenset({_S.PENDING, _S.RUNNING, _S.CANCELING})
 
 JOB_TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from shipline.model.definition import Trigger
 from shipline.model.expansion import expand
-from shipline.model.status import JobStatus, PipelineStatus
+from shipline.model.status import PIPELINE_FINISHED, JobStatus, PipelineStatus
 from shipline.model.variable import Variable, last_wins
 
 # A pipeline, its child and the child's child: no further.
@@ -20,9 +20,6 @@ CHILD_LEVELS = 2
 FAMILY_LIMIT = 1000
 # The same project, ref and source may stand so often in one line of pipelines.
 REPEATS = 2
-OVER = frozenset(
-    {PipelineStatus.SUCCESS, PipelineStatus.FAILED, PipelineStatus.CANCELED, PipelineStatus.SKIPPED}
-)
 
 REASONS = {
     "downstream_bridge_project_not_found": "there is no such project, or it may not be seen",
@@ -68,7 +65,7 @@ def refusal(*, child: bool, line: Sequence[Ancestor], family: int) -> str | None
 
 def outcome(strategy: str | None, status: PipelineStatus) -> JobStatus | None:
     """What becomes of a trigger job that follows its pipeline; None: it goes on waiting."""
-    if strategy is None or status not in OVER:
+    if strategy is None or status not in PIPELINE_FINISHED:
         return None
     if status is PipelineStatus.SUCCESS:
         return JobStatus.SUCCESS

@@ -36,11 +36,6 @@ class ImageReference:
             name += f"@{self.digest}"
         return name
 
-    @property
-    def tag_or_digest(self) -> str:
-        """What a pull asks the registry for: the digest, else the tag, else `latest`."""
-        return self.digest or self.tag or "latest"
-
     def at(self, registry: str) -> ImageReference:
         """The same image, asked of another registry."""
         return replace(self, registry=registry)

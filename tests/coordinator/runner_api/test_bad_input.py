@@ -8,6 +8,7 @@ import json
 import socket
 import stat
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.coordinator.server import ANSWER_SECONDS, ZIP, Coordinator, Job, Project, zipped
@@ -120,6 +121,24 @@ def test_another_job_s_token_and_a_finished_one_s_open_nothing(project: Project,
     for answer in (job.trace(b"x", 5), job.update("running"), job.upload(ZIP)):
         assert (answer.status_code, answer.headers["Job-Status"]) == (403, "success")
     assert project.trace(job.id) == "hello"
+
+
+def test_a_job_that_is_deleted_while_it_tells_something_is_told_that_it_is_nobody_s(
+    project: Project, job: Job
+) -> None:
+    """Whenever that happens: the log of the coordinator has no exception (server.py looks)."""
+
+    def tell_on() -> int:
+        while (answer := job.update("running")).status_code == 200:
+            pass
+        return answer.status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        told = [pool.submit(tell_on) for _ in range(4)]
+        assert project.root.call(
+            "DELETE", f"projects/{project.id}/pipelines/{project.pipeline()['id']}"
+        ).is_success
+        assert [one.result(ANSWER_SECONDS) for one in told] == [403] * 4
 
 
 def test_a_line_of_ten_megabytes_is_stored_and_shown(project: Project, job: Job) -> None:

@@ -14,12 +14,11 @@ from shipline.coordinator.matching import RunnerFacts
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.web import environment_facts, relations
 from shipline.coordinator.web.times import took
-from shipline.model.status import FINISHED, JobStatus
+from shipline.model.status import FINISHED, PIPELINE_FINISHED, JobStatus
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-OVER = ("success", "failed", "canceled", "skipped")
 # The status that a stage shows is the first of these that one of its jobs has.
 _WORST = (
     "failed", "running", "canceling", "pending", "waiting_for_resource", "scheduled", "manual", "canceled",
@@ -53,8 +52,6 @@ def why(job: Job, serving: Iterable[RunnerFacts]) -> str:
     match JobStatus(job.status):
         case JobStatus.CREATED:
             return "Waits for what comes before it"
-        case JobStatus.PENDING:
-            return _sentence(runners.why_waiting(job, serving))
         case JobStatus.RUNNING if job.bridge:
             return _sentence(job.reason)
         case JobStatus.RUNNING | JobStatus.SCHEDULED | JobStatus.SUCCESS:
@@ -66,16 +63,11 @@ def why(job: Job, serving: Iterable[RunnerFacts]) -> str:
             code = "" if job.exit_code is None else f", exit code {job.exit_code}"
             allowed = "; it may fail, the pipeline goes on" if job.allow_failure else ""
             return _sentence(f"{job.reason}{code}{allowed}")
-    return _sentence(job.reason)
+    return _sentence(runners.reason_of(job, serving))
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def waiting_runners(found: Iterable[Job]) -> list[RunnerFacts]:
-    """The runners, when one of these jobs waits for one."""
-    return runners.all_facts() if any(job.status == "pending" for job in found) else []
 
 
 def may_act(user: User | AnonymousUser, pipeline: Pipeline) -> bool:
@@ -122,8 +114,8 @@ def _by_stage(pipeline: Pipeline, found: Sequence[Job]) -> list[tuple[str, list[
 
 def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, Any]:
     found = current_jobs(pipeline)
-    serving = waiting_runners(found)
-    live = pipeline.status not in OVER
+    serving = runners.serving(found)
+    live = pipeline.status not in PIPELINE_FINISHED
     started = relations.started_by(found, user)
     return {
         "title": f"{pipeline.status}: #{pipeline.pk} {pipeline.title or pipeline.ref} · {pipeline.project.name}",
@@ -176,7 +168,7 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "job": job,
         "project": job.project,
         "pipeline": job.pipeline,
-        "shown": shown(job, waiting_runners([job]), relations.started_by([job], user).get(job.pk, ())),
+        "shown": shown(job, runners.serving([job]), relations.started_by([job], user).get(job.pk, ())),
         "image": (job.definition.get("image") or {}).get("name", ""),
         "services": [service["name"] for service in job.definition.get("services", [])],
         "tags": job.definition.get("tags", []),

@@ -15,6 +15,7 @@ from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.services import in_database, services
 from shipline.coordinator.web import facts, views
 from shipline.coordinator.web.ansi import Renderer
+from shipline.model.status import FINISHED, PIPELINE_FINISHED
 
 KEEP_ALIVE_SECONDS = 15.0
 RECONNECT_MILLISECONDS = 1000
@@ -62,7 +63,7 @@ async def _log(request: HttpRequest, job: Job) -> AsyncIterator[bytes]:
         while True:
             # First the state, then what is shown: that is at least as new, and whole when the job is over.
             state = await in_database(_state, job.pipeline_id)
-            over = any(row[0] == job.pk and row[1] in facts.OVER for row in state)
+            over = any(row[0] == job.pk and row[1] in FINISHED for row in state)
             job = await in_database(_fresh_job, job.pk)
             # The notices are there as soon as a runner has the job.
             if not notices and (notices := renderer.feed(traces.notice_lines(job))):
@@ -111,7 +112,7 @@ async def _changes(request: HttpRequest, pipeline_id: int) -> AsyncIterator[byte
             if state != seen:
                 seen = state
                 yield _event("page", await in_database(_pipeline_parts, request, pipeline_id))
-            over = state[0][0] in facts.OVER
+            over = state[0][0] in PIPELINE_FINISHED
             if over:
                 yield _event("done", {})
             if over or events.stopping.is_set():

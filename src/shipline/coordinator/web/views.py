@@ -103,7 +103,7 @@ def projects(request: HttpRequest) -> HttpResponseBase:
         for project in Project.objects.order_by("path_with_namespace")
         if access.may_read(request.user, project)
     ]
-    rows = [{"project": project, "last": project.pipelines.order_by("-id").first()} for project in found]
+    rows = [{"project": project, "last": _newest(project).first()} for project in found]
     return _page(request, "projects.html", {"rows": rows, "url": services().config.coordinator.external_url})
 
 
@@ -151,7 +151,9 @@ def pipelines(request: HttpRequest, project: str) -> HttpResponseBase:
 
 
 def _newest(project: Project) -> QuerySet[Pipeline]:
-    return Pipeline.objects.filter(project=project).select_related("user").order_by("-id")
+    """Without child pipelines, as in REST: they are seen beside the jobs that started them."""
+    rows = Pipeline.objects.filter(project=project).exclude(source="parent_pipeline")
+    return rows.select_related("user").order_by("-id")
 
 
 def find_pipeline(request: HttpRequest, project: str, pipeline_id: int) -> Pipeline | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
@@ -44,8 +44,10 @@ from shipline.coordinator.http.rest import (
     users,
     variables,
 )
-from shipline.coordinator.http.rest.callers import AccessToken, InsufficientScope
+from shipline.coordinator.http.rest.callers import AccessToken, ClosedToken, InsufficientScope
 from shipline.coordinator.http.rest.lookup import Invalid
+from shipline.coordinator.http.unreachable import unreachable
+from shipline.coordinator.models import Job, Pipeline
 from shipline.version import __version__
 
 api = NinjaAPI(
@@ -99,6 +101,9 @@ def _unauthorized(request: HttpRequest, error: AuthenticationError) -> HttpRespo
         throttling.count_refused(request)
     except throttling.TooMany as refused:
         return refused.response()
+    if isinstance(error, ClosedToken):
+        told = {"error": "invalid_token", "error_description": error.why}
+        return api.create_response(request, told, status=401)
     return api.create_response(request, {"message": "401 Unauthorized"}, status=401)
 
 
@@ -107,14 +112,30 @@ def _not_found(request: HttpRequest, error: Http404) -> HttpResponse:
     return api.create_response(request, {"message": f"404 {error} Not Found"}, status=404)
 
 
+@api.exception_handler(Job.DoesNotExist)
+@api.exception_handler(Pipeline.DoesNotExist)
+def _gone(request: HttpRequest, error: Job.DoesNotExist | Pipeline.DoesNotExist) -> HttpResponse:
+    """It was there when the call began, and somebody has deleted it since."""
+    return api.create_response(request, {"message": "404 Not Found"}, status=404)
+
+
 @api.exception_handler(NinjaValidationError)
 def _invalid(request: HttpRequest, error: NinjaValidationError) -> HttpResponse:
-    words = [f"{'.'.join(str(part) for part in one['loc'][-1:])} {one['msg']}" for one in error.errors]
+    words = [f"{_member(one['loc'])} {one['msg']}" for one in error.errors]
     return api.create_response(request, {"error": ", ".join(words)}, status=400)
 
 
+def _member(place: Sequence[str | int]) -> str:
+    """The name that the caller gave: of a list its own, not the number of what is in it."""
+    names = [part for part in place if isinstance(part, str)]
+    return names[-1].removesuffix("[]") if names else ""
+
+
 @api.exception_handler(Exception)
-def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
+def _failed(request: HttpRequest, error: Exception) -> HttpResponseBase:
+    # No exception leaves django-ninja, so that Django's middleware never sees this one.
+    if (answer := unreachable(request, error)) is not None:
+        return answer
     logging.getLogger(__name__).error("%s %s failed", request.method, request.path, exc_info=error)
     return api.create_response(request, {"message": "500 Internal Server Error"}, status=500)
 

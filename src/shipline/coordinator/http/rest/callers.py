@@ -26,6 +26,14 @@ class InsufficientScope(Exception):
         self.scope = scope
 
 
+class ClosedToken(AuthenticationError):
+    """401: the token was good once. `why` is a sentence."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__()
+        self.why = why
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """`token` is None for a job."""
@@ -37,8 +45,8 @@ class Caller:
 
 class AccessToken(APIKeyHeader):
     """For django-ninja: answers the user; `caller(request)` tells the rest. Nobody, which becomes 401, for a
-    token that opens nothing. Raises InsufficientScope. In the description of the API it is PRIVATE-TOKEN, the
-    first of the headers in which a token may be."""
+    token that opens nothing. Raises InsufficientScope and ClosedToken. In the description of the API it is
+    PRIVATE-TOKEN, the first of the headers in which a token may be."""
 
     param_name = "PRIVATE-TOKEN"
 
@@ -60,7 +68,10 @@ def caller(request: HttpRequest) -> Caller:
 
 def _caller(request: HttpRequest) -> Caller | None:
     method, path = request.method or "GET", request.path
-    token = tokens.access_token_of(_access_token(request))
+    given = _access_token(request)
+    token = tokens.access_token_of(given)
+    if token is None and (why := tokens.why_closed(given)):
+        raise ClosedToken(why)
     if token is not None:
         wanted = scopes.opening(method, path)
         if wanted and not wanted & set(token.scopes):

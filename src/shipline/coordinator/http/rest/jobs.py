@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -10,7 +10,7 @@ from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import actions, erasing, traces
+from shipline.coordinator import actions, erasing, runners, traces
 from shipline.coordinator.access import Ability
 from shipline.coordinator.http import streams
 from shipline.coordinator.http.rest.entities import environment_basic
@@ -18,11 +18,13 @@ from shipline.coordinator.http.rest.lookup import find_project, me, page_of
 from shipline.coordinator.http.rest.pipelines import find_pipeline
 from shipline.coordinator.http.rest.users import user_json
 from shipline.coordinator.job_inputs import InvalidInputs
+from shipline.coordinator.matching import RunnerFacts
 from shipline.coordinator.models import Job
 from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run_again
 from shipline.coordinator.progress import RefusedChange
 from shipline.coordinator.services import services
 from shipline.coordinator.stored import trace_path
+from shipline.model.status import JobStatus
 from shipline.model.variable import Variable
 
 router = Router()
@@ -33,7 +35,13 @@ Status = Literal[
 ]  # fmt: skip
 
 
-def job_json(job: Job) -> dict[str, Any]:
+def jobs_json(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    serving = runners.serving(jobs)
+    return [job_json(job, serving) for job in jobs]
+
+
+def job_json(job: Job, serving: Iterable[RunnerFacts] | None = None) -> dict[str, Any]:
+    """`serving`: the runners, where they have been read for other jobs, too."""
     base = services().config.coordinator.external_url
     duration = (
         (job.finished_at - job.started_at).total_seconds() if job.finished_at and job.started_at else None
@@ -57,6 +65,7 @@ def job_json(job: Job) -> dict[str, Any]:
         "failure_reason": job.failure_reason or None,
         "exit_code": job.exit_code,
         "status_reason": job.reason,
+        "waiting_reason": _waiting_reason(job, serving),
         "coverage": job.coverage,
         "erased_at": job.erased_at,
         "artifacts_expire_at": next(
@@ -93,6 +102,13 @@ def job_json(job: Job) -> dict[str, Any]:
         ],
         "web_url": f"{base}/{job.project.path_with_namespace}/-/jobs/{job.pk}",
     }
+
+
+def _waiting_reason(job: Job, serving: Iterable[RunnerFacts] | None) -> str | None:
+    """Ours, not GitLab's: what the job waits for now, where `status_reason` says how it came to that."""
+    if job.status not in (JobStatus.PENDING, JobStatus.WAITING_FOR_RESOURCE):
+        return None
+    return runners.reason_of(job, runners.serving([job]) if serving is None else serving)
 
 
 def _archive_json(job: Job) -> dict[str, Any] | None:
@@ -140,7 +156,7 @@ def list_pipeline_jobs(
     rows = _jobs(pipeline=pipeline, bridge=False).order_by("stage_index", "id")
     if not include_retried:
         rows = rows.filter(retried=False)
-    return [job_json(job) for job in filters.page_of(request, rows, response)]
+    return jobs_json(filters.page_of(request, rows, response))
 
 
 @router.get("/projects/{project_id}/jobs")
@@ -149,7 +165,7 @@ def list_jobs(
 ) -> list[dict[str, Any]]:
     project = find_project(request, project_id, Ability.READ_PIPELINE)
     rows = _jobs(project=project, bridge=False).order_by("-id")
-    return [job_json(job) for job in filters.page_of(request, rows, response)]
+    return jobs_json(filters.page_of(request, rows, response))
 
 
 def find_job(

@@ -11,7 +11,7 @@ from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 
 from shipline.coordinator import access
-from shipline.coordinator.http.rest.jobs import job_json
+from shipline.coordinator.http.rest.jobs import jobs_json
 from shipline.coordinator.http.rest.lookup import Invalid, find_group, find_project, me, page_of
 from shipline.coordinator.http.rest.runners import (
     RunnerFilter,
@@ -122,7 +122,9 @@ def list_runner_jobs(
         visible = [project for project in used if access.may_read(caller, project)]
         rows = rows.filter(project__in=visible)
     found = page_of(request, rows, response, filters.page, filters.per_page)
-    return [job_json(job) | {"project": _project_json(job)} for job in found]
+    return [
+        shown | {"project": _project_json(job)} for job, shown in zip(found, jobs_json(found), strict=True)
+    ]
 
 
 def _project_json(job: Job) -> dict[str, Any]:

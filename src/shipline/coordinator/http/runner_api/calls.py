@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from shipline.coordinator.events import Events
 from shipline.coordinator.http.throttling import TooMany, count_refused
 from shipline.coordinator.jobs import job_for_runner
-from shipline.coordinator.models import Job
+from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.coordinator.services import services
 from shipline.coordinator.traces import UNWATCHED_INTERVAL, WATCHED_INTERVAL
@@ -34,6 +34,9 @@ def answers(view: View) -> Any:
             return await _counted(view, request, *args, **kwargs)
         except Refusal as refusal:
             return message(refusal.status, refusal.message)
+        except (Job.DoesNotExist, Pipeline.DoesNotExist):
+            # It was deleted while this call was under way; its token opens nothing from now on.
+            return message(403, "403 Forbidden")
         except TooMany as refused:
             return refused.response()
         except ValidationError as error:
