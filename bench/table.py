@@ -13,35 +13,47 @@ from rich.table import Table
 @dataclass(frozen=True)
 class Figure:
     """`seconds` holds every measurement, none where `note` says why. `aim` is what we want to stay under, for
-    the median. A ratio has the unit `x`, a count none."""
+    the median; with `at_least`, what we want to reach. A ratio has the unit `x`, others their own."""
 
     name: str
     seconds: tuple[float, ...]
     aim: float | None = None
     note: str = ""
     unit: str = "s"
+    at_least: bool = False
 
     @property
     def median(self) -> float:
         return statistics.median(self.seconds)
 
+    @property
+    def met(self) -> bool | None:
+        if self.aim is None or not self.seconds:
+            return None
+        return self.median >= self.aim if self.at_least else self.median < self.aim
+
     def document(self) -> dict[str, Any]:
         if not self.seconds:
             return {"name": self.name, "runs": 0, "note": self.note}
-        if not self.unit:
-            return {
-                "name": self.name,
-                "count": int(self.median),
-                "aim_below": self.aim,
-                "met": None if self.aim is None else self.median < self.aim,
-                "note": self.note,
-            }
-        if self.unit != "s":
+        if self.unit == "x":
             return {
                 "name": self.name,
                 "ratio": round(self.median, 3),
                 "aim_ratio": self.aim,
-                "met": None if self.aim is None else self.median < self.aim,
+                "met": self.met,
+            }
+        if self.unit != "s":
+            return {
+                "name": self.name,
+                "unit": self.unit,
+                "median": round(self.median, 3),
+                "min": round(min(self.seconds), 3),
+                "max": round(max(self.seconds), 3),
+                "runs": len(self.seconds),
+                "aim": self.aim,
+                "aim_is": "at least" if self.at_least else "below",
+                "met": self.met,
+                "note": self.note,
             }
         return {
             "name": self.name,
@@ -50,7 +62,7 @@ class Figure:
             "max_seconds": round(max(self.seconds), 3),
             "runs": len(self.seconds),
             "aim_seconds": self.aim,
-            "met": None if self.aim is None else self.median < self.aim,
+            "met": self.met,
             "note": self.note,
         }
 
@@ -68,23 +80,15 @@ def table(figures: Sequence[Figure]) -> Table:
         if not figure.seconds:
             shown.add_row(figure.name, "-", "", "", "0", "", figure.note)
             continue
-        met = (
-            ""
-            if figure.aim is None
-            else ("[green]met[/green]" if figure.median < figure.aim else "[red]missed[/red]")
-        )
-        note = " ".join(word for word in (met, figure.note) if word)
-        if not figure.unit:
-            aim = "" if figure.aim is None else f"< {figure.aim:g}"
-            shown.add_row(figure.name, f"{figure.median:.0f}", "", "", "", aim, note)
-            continue
+        met = {None: "", True: "[green]met[/green]", False: "[red]missed[/red]"}[figure.met]
+        sign = "≥" if figure.at_least else "<"
         shown.add_row(
             figure.name,
             f"{figure.median:.3f} {figure.unit}",
             f"{min(figure.seconds):.3f}",
             f"{max(figure.seconds):.3f}",
             str(len(figure.seconds)),
-            "" if figure.aim is None else f"< {figure.aim:g} {figure.unit}",
-            note,
+            "" if figure.aim is None else f"{sign} {figure.aim:g} {figure.unit}",
+            " ".join(word for word in (met, figure.note) if word),
         )
     return shown

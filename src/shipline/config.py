@@ -18,7 +18,7 @@ import json
 import os
 import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from typing import Any
 from shipline.errors import UsageError
 
 CONTAINER_DOMAIN = "shipline.internal"
+DATABASE_URL = "SHIPLINE_DATABASE_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ class DataFolder:
     def registry_token_certificate(self) -> Path:
         """The certificate with which the coordinator signs registry tokens; the registry trusts it."""
         return self.coordinator / "registry-token.crt"
+
+    @property
+    def id_token_key(self) -> Path:
+        """The PEM private key with which the coordinator signs the ID tokens of jobs."""
+        return self.coordinator / "id-token.key"
 
     @property
     def ecr_public_key(self) -> Path:
@@ -252,3 +258,14 @@ def runner_config_file(environ: Mapping[str, str] = os.environ) -> Path | None:
 def browser(environ: Mapping[str, str] = os.environ) -> str | None:
     """The Chromium that SHIPLINE_BROWSER names, if any."""
     return environ.get("SHIPLINE_BROWSER") or None
+
+
+def take_database_url(environ: MutableMapping[str, str] = os.environ) -> str | None:
+    """The PostgreSQL that SHIPLINE_DATABASE_URL names, if any. It holds a password: it is taken out, so that no
+    program that we start inherits it; the coordinator is given it."""
+    return environ.pop(DATABASE_URL, "") or None
+
+
+def postgresql(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The folder with PostgreSQL's server programs that SHIPLINE_POSTGRESQL names, if any: for tests."""
+    return environ.get("SHIPLINE_POSTGRESQL") or None

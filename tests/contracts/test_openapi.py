@@ -97,8 +97,16 @@ def _call(operation: Any, token: str, real: dict[str, Any]) -> None:
 def test_whoever_has_no_token_is_told_so_by_every_operation(
     coordinator: Coordinator, operations: dict[str, Any]
 ) -> None:
+    # A trigger's token is in what is sent.
+    open_to_all = {name for name, one in operations.items() if "security" not in one.definition.raw}
+    assert open_to_all == {
+        "POST /projects/{project_id}/trigger/pipeline",
+        "POST /projects/{project_id}/ref/{ref}/trigger/pipeline",
+    }
     with coordinator.client() as client:
         for name, operation in operations.items():
+            if name in open_to_all:
+                continue
             method, path = name.split(" ", 1)
             filled = path
             for parameter in operation.path_parameters:

@@ -88,6 +88,7 @@ class Coordinator:
     settings: Config = field(default_factory=Config)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    database_url: str = ""
     # Where containers reach it, if they shall: it listens there too.
     bridge: str = ""
 
@@ -108,10 +109,17 @@ class Coordinator:
         return User(self, 1, "root", self.data.admin_token.read_text().strip())
 
     def start(self) -> None:
+        self.write_config()
+        self.start_as_configured()
+
+    def write_config(self) -> None:
         self.data.root.mkdir(parents=True, exist_ok=True)
         bind = ("127.0.0.1", self.bridge) if self.bridge else ("127.0.0.1",)
         addresses = Addresses(self.port, bind, external_url=self.url, container_url=self.container_url)
         config.save(self.data, replace(self.settings, coordinator=addresses))
+
+    def start_as_configured(self) -> None:
+        """Beside another over the same folder: at its own port, the rest as the other."""
         self.launch()
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
@@ -124,8 +132,14 @@ class Coordinator:
     def launch(self) -> None:
         """The process, with the settings that lie there; nobody waits for it to be ready."""
         words = [sys.executable, "-m", "shipline", "coordinator", "--data", str(self.data.root)]
+        words += ["--port", str(self.port)]
         with (self.data.root / "coordinator.log").open("ab") as log:
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment()
+            )
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | ({config.DATABASE_URL: self.database_url} if self.database_url else {})
 
     def prepare(self) -> None:
         """The group of the projects of tests. What a test wants protected it protects itself."""
@@ -162,10 +176,14 @@ class Coordinator:
 
 
 @contextmanager
-def running(folder: Path, settings: Config | None = None, bridge: str = "") -> Iterator[Coordinator]:
+def running(
+    folder: Path, settings: Config | None = None, database_url: str = "", bridge: str = ""
+) -> Iterator[Coordinator]:
     """A coordinator that is gone afterwards, whatever was done to it. What it logs is part of every test: an
     exception that nobody saw is a failure."""
-    coordinator = Coordinator(DataFolder(folder), settings or Config(), bridge=bridge)
+    coordinator = Coordinator(
+        DataFolder(folder), settings or Config(), database_url=database_url, bridge=bridge
+    )
     try:
         coordinator.start()
         coordinator.prepare()

@@ -71,17 +71,22 @@ def test_a_name_that_leaves_the_folder_is_refused(name: str, why: str) -> None:
         check(named("fine", name))
 
 
-@pytest.mark.parametrize("target", ["b", "./b", "../b", "../a/b", "b/../c"])
-def test_a_link_within_the_folder_is_taken(target: str) -> None:
+@pytest.mark.parametrize("target", ["b", "../b", "/usr/local/bin/python3", "../../../b"])
+def test_a_link_is_taken_wherever_it_leads(target: str) -> None:
     assert check(link("a/link", target)) == 1
 
 
-@pytest.mark.parametrize(
-    "target", ["/etc/passwd", "../../b", "../..", "../a/../../b", ".." * 1 + "/../x", "b\0"]
-)
-def test_a_link_that_leads_out_is_refused(target: str) -> None:
-    with pytest.raises(BadArchive, match="the link 'a/link' leads out"):
-        check(link("a/link", target))
+@pytest.mark.parametrize("name", ["a/link/b", "a/link/b/c"])
+def test_nothing_may_lie_behind_a_link_of_the_same_archive(name: str) -> None:
+    def write(made: zipfile.ZipFile) -> None:
+        info = zipfile.ZipInfo("a/link")
+        info.create_system = 3
+        info.external_attr = (stat.S_IFLNK | 0o777) << 16
+        made.writestr(name, "x")
+        made.writestr(info, "/etc")
+
+    with pytest.raises(BadArchive, match="lies behind the link 'a/link'"):
+        check(archive(write))
 
 
 def test_what_is_no_link_may_hold_any_text() -> None:
@@ -89,7 +94,7 @@ def test_what_is_no_link_may_hold_any_text() -> None:
 
 
 def test_a_link_of_a_megabyte_is_refused() -> None:
-    with pytest.raises(BadArchive, match="cannot be read"):
+    with pytest.raises(BadArchive, match="longer than a path"):
         check(link("link", "a/" * 500_000))
 
 

@@ -6,7 +6,16 @@ import gzip
 from typing import Any
 
 import pytest
-from tests.coordinator.server import DEVELOPER, MAINTAINER, REPORTER, Project, Runner, WorkTree, until
+from tests.coordinator.server import (
+    DEVELOPER,
+    MAINTAINER,
+    REPORTER,
+    Coordinator,
+    Project,
+    Runner,
+    WorkTree,
+    until,
+)
 
 DEPLOY = "deploy: {script: make deploy, environment: {name: production, url: 'https://shop.example.com'}}\n"
 REVIEW = """\
@@ -19,6 +28,12 @@ stop:
   variables: {GIT_STRATEGY: none}
   environment: {name: review/$CI_COMMIT_REF_NAME, action: stop}
 """
+
+
+@pytest.fixture
+def project(coordinator: Coordinator) -> Project:
+    """Here pipelines for one branch go on side by side: a newer one cancels no older one."""
+    return coordinator.project(auto_cancel_pending_pipelines="disabled")
 
 
 def environments(project: Project, query: str = "") -> dict[str, dict[str, Any]]:

@@ -24,7 +24,6 @@ REPORTS = Artifacts(reports=(("junit", ("a.xml",)),))
             "upload_multiple_artifacts",
         ),
         (job(artifacts=Artifacts(paths=("a",), exclude=("b",))), "artifacts_exclude"),
-        (job(release=Release("v1", "One")), "multi_build_steps"),
         (job(allow_failure_exit_codes=(3,)), "return_exit_code"),
         (job(retry=Retry(1, exit_codes=(3,))), "return_exit_code"),
         (job(cache=(Cache(paths=("a",), fallback_keys=("b",)),)), "fallback_cache_keys"),
@@ -37,6 +36,10 @@ def test_a_runner_without_what_the_job_needs_cannot_run_it(definition: JobDefini
     assert unsupported(definition, merge_request=False, features={feature: False}) == (feature,)
     assert unsupported(definition, merge_request=False, features={feature: "yes"}) == (feature,)
     assert unsupported(definition, merge_request=False, features={feature: True}) == ()
+
+
+def test_a_release_needs_nothing_of_the_runner() -> None:
+    assert unsupported(job(release=Release("v1", "One")), merge_request=False, features={}) == ()
 
 
 def test_a_merge_request_needs_a_runner_that_fetches_what_it_is_told() -> None:

@@ -28,7 +28,7 @@ FACTS = JobFacts(
     ref_type="branch",
     sha="a" * 40,
     before_sha="0" * 40,
-    source="push",
+    merge_request=False,
     protected=False,
     timeout=3600,
     depth=20,
@@ -68,7 +68,7 @@ def setting(key: str, value: str, *, protected: bool = False, scope: str = "*") 
         ({"depth": 0}, ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]),
         (
             {
-                "source": "merge_request_event",
+                "merge_request": True,
                 "ref": "topic",
                 "predefined": (Variable("CI_MERGE_REQUEST_REF_PATH", "refs/merge-requests/4/head"),),
             },

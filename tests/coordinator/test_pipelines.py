@@ -5,8 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import DEVELOPER, REPORTER, ZIP, Project, Runner, WorkTree, until
 
+pytestmark = on_both_databases
 STAGES = """\
 stages: [build, test, deploy]
 build:

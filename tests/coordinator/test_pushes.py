@@ -6,8 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import DEVELOPER, MAINTAINER, REPORTER, Coordinator, Project, WorkTree
 
+pytestmark = on_both_databases
 CI = "job:\n  script: echo\n"
 ZERO = "0" * 40
 

@@ -46,6 +46,12 @@ class Group:
 
 
 @pytest.fixture
+def project(coordinator: Coordinator) -> Project:
+    """Here pipelines for one branch go on side by side: a newer one cancels no older one."""
+    return coordinator.project(auto_cancel_pending_pipelines="disabled")
+
+
+@pytest.fixture
 def group(project: Project) -> Group:
     return Group(project)
 
@@ -128,7 +134,7 @@ def test_groups_with_other_keys_and_of_other_projects_do_not_meet(
     ci = "a: {script: a, resource_group: one}\nb: {script: b, resource_group: two}\nc: {script: c}\n"
     work_tree.ship(ci)
     assert set(runner.take_all()) == {"a", "b", "c"}
-    other = coordinator.project()
+    other = coordinator.project(auto_cancel_pending_pipelines="disabled")
     other.work_tree(tmp_path / "other").ship(ci)
     assert set(other.runner().take_all()) == {"a", "b", "c"}
 
@@ -237,7 +243,7 @@ def test_pipelines_that_deploy_at_once_never_run_together(
 def test_who_waits_gets_the_resource_though_the_coordinator_was_killed(
     own_coordinator: Coordinator, tmp_path: Path
 ) -> None:
-    project = own_coordinator.project()
+    project = own_coordinator.project(auto_cancel_pending_pipelines="disabled")
     work_tree, runner = project.work_tree(tmp_path / "work-tree"), project.runner()
     first, second = ship(project, work_tree, count=2)
     taken = runner.take()
@@ -252,7 +258,7 @@ def test_a_resource_that_nobody_handed_over_is_found_by_the_sweep(
     own_coordinator: Coordinator, tmp_path: Path
 ) -> None:
     """As after a crash between the end of a job and the hand-over, and when the holder's pipeline is deleted."""
-    project = own_coordinator.project()
+    project = own_coordinator.project(auto_cancel_pending_pipelines="disabled")
     first, second = ship(project, project.work_tree(tmp_path / "work-tree"), count=2)
     own_coordinator.end(9)
     with closing(sqlite3.connect(own_coordinator.data.coordinator / "db.sqlite3")) as database, database:

@@ -19,12 +19,14 @@ MATRIX = {
     "read_artifacts": ".xxxxx",
     "read_code": "..xxxx",
     "read_environment": "..xxxx",
+    "read_release": ".xxxxx",
     "push_code": "...xxx",
     "create_pipeline": "...xxx",
     "play_job": "...xxx",
     "keep_artifacts": "...xxx",
     "create_schedule": "...xxx",
     "create_deployment": "...xxx",
+    "create_release": "...xxx",
     "set_commit_status": "...xxx",
     "erase_job": "....xx",
     "delete_artifacts": "....xx",
@@ -46,8 +48,8 @@ from pathlib import Path
 from shipline.config import Config, DataFolder
 from shipline.coordinator import setup
 data = DataFolder(Path(sys.argv[1]))
-data.root.mkdir(exist_ok=True)
-setup.configure(data, Config())
+data.coordinator.mkdir(parents=True, exist_ok=True)
+setup.configure(data, Config(), None)
 from shipline.coordinator.access import Ability, allowed
 roles = (0, 10, 20, 30, 40, 50)
 def row(ability, **facts):

@@ -23,7 +23,8 @@ deploy: {stage: deploy, script: make deploy, environment: {name: production, url
 def pushing(tree: WorkTree, *words: str) -> Iterator[subprocess.Popen[str]]:
     """A `git push` that goes on while the test does something else."""
     process = subprocess.Popen(
-        ["git", "push", *words],
+        # Where tests run in the background SIGINT is ignored, by whatever they start too.
+        ["env", "--default-signal=INT", "git", "push", *words],
         cwd=tree.folder,
         env=git_environment(tree.project.git_url, tree.user.name, tree.user.token),
         stdin=subprocess.DEVNULL,

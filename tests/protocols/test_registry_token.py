@@ -28,7 +28,6 @@ from shipline.protocols.registry_token import (
     registry_token,
 )
 
-NOW = int(time.time())
 KEY = ec.generate_private_key(ec.SECP256R1())
 
 
@@ -103,13 +102,18 @@ def test_any_text_is_read_without_an_error(asked: list[str]) -> None:
         assert scope.name
 
 
-def token(*granted: Scope, now: int = NOW) -> str:
+def moment() -> int:
+    """Now, when it is asked for: whoever believes tokens looks at the clock."""
+    return int(time.time())
+
+
+def token(*granted: Scope, now: int | None = None) -> str:
     return registry_token(
         granted,
         subject="ada",
         service="the-service",
         issuer="the-issuer",
-        now=now,
+        now=moment() if now is None else now,
         token_id="0a1b",
         key=KEY,
         certificate=CERTIFICATE,
@@ -130,14 +134,15 @@ def read(text: str, **arguments: Any) -> dict[str, Any]:
 
 
 def test_a_token_says_what_was_granted() -> None:
-    claims = read(token(Scope("repository", "acme/app", ("pull", "push")), Scope("registry", "catalog", ())))
+    now = moment()
+    claims = read(token(Scope("repository", "acme/app", ("pull", "push")), Scope("registry", "catalog", ()), now=now))
     assert claims == {
         "iss": "the-issuer",
         "sub": "ada",
         "aud": "the-service",
-        "iat": NOW,
-        "nbf": NOW - 10,
-        "exp": NOW + LIFETIME_SECONDS,
+        "iat": now,
+        "nbf": now - 10,
+        "exp": now + LIFETIME_SECONDS,
         "jti": "0a1b",
         "access": [
             {"type": "repository", "name": "acme/app", "actions": ["pull", "push"]},
@@ -152,16 +157,16 @@ def test_a_token_for_nothing_is_a_token() -> None:
 
 def test_a_token_is_believed_only_in_its_time_and_place() -> None:
     with pytest.raises(jwt.ExpiredSignatureError):
-        read(token(now=NOW - LIFETIME_SECONDS - 60))
+        read(token(now=moment() - LIFETIME_SECONDS - 60))
     with pytest.raises(jwt.ImmatureSignatureError):
-        read(token(now=NOW + 3600))
+        read(token(now=moment() + 3600))
     with pytest.raises(jwt.InvalidAudienceError):
         read(token(), audience="another")
     with pytest.raises(jwt.InvalidIssuerError):
         read(token(), issuer="another")
 
 
-def password(*, service: str = "the-service", now: int = NOW, lifetime: int = 3600) -> str:
+def password(*, service: str = "the-service", now: int | None = None, lifetime: int = 3600) -> str:
     return ecr_password(service=service, now=now, lifetime=lifetime, token_id="0a1b", key=KEY)
 
 
@@ -178,8 +183,8 @@ def test_a_password_of_ecr_is_believed_and_holds_no_colon() -> None:
 
 
 def test_a_password_that_has_expired_is_refused() -> None:
-    assert not believed(password(now=NOW - 7200))
-    assert believed(password(now=NOW - 7200, lifetime=12 * 3600))
+    assert not believed(password(now=moment() - 7200))
+    assert believed(password(now=moment() - 7200, lifetime=12 * 3600))
 
 
 def test_a_password_for_another_service_is_refused() -> None:
@@ -202,14 +207,14 @@ def test_a_password_that_was_changed_is_refused() -> None:
 
 
 def test_a_password_without_a_signature_is_refused() -> None:
-    claims = {"iss": ECR_ISSUER, "aud": "the-service", "exp": NOW + 3600}
+    claims = {"iss": ECR_ISSUER, "aud": "the-service", "exp": moment() + 3600}
     assert not believed(jwt.encode(claims, None, "none"))
 
 
 def test_a_password_signed_with_the_public_key_as_if_it_were_a_secret_is_refused() -> None:
     header = jwt.utils.base64url_encode(b'{"alg":"HS256","typ":"JWT"}')
     claims = jwt.utils.base64url_encode(
-        f'{{"iss":"{ECR_ISSUER}","aud":"the-service","exp":{NOW + 3600}}}'.encode()
+        f'{{"iss":"{ECR_ISSUER}","aud":"the-service","exp":{moment() + 3600}}}'.encode()
     )
     signed = jwt.get_algorithm_by_name("HS256").sign(header + b"." + claims, public(KEY))
     assert not believed(b".".join([header, claims, jwt.utils.base64url_encode(signed)]).decode())
@@ -217,7 +222,7 @@ def test_a_password_signed_with_the_public_key_as_if_it_were_a_secret_is_refused
 
 @pytest.mark.parametrize("missing", ["exp", "iss", "aud"])
 def test_a_password_must_say_all_that_is_looked_at(missing: str) -> None:
-    claims = {"iss": ECR_ISSUER, "aud": "the-service", "exp": NOW + 3600}
+    claims = {"iss": ECR_ISSUER, "aud": "the-service", "exp": moment() + 3600}
     assert believed(jwt.encode(claims, KEY, ALGORITHM))
     del claims[missing]
     assert not believed(jwt.encode(claims, KEY, ALGORITHM))

@@ -18,7 +18,7 @@ import click
 from rich.console import Console
 
 from shipline.cli.progress import reporter
-from shipline.config import DataFolder, demo_data_folder
+from shipline.config import DataFolder, demo_data_folder, take_database_url
 from shipline.demo.report import Report, waterfall
 from shipline.demo.stage import App
 from shipline.demo.story import Demo, example, run
@@ -42,6 +42,8 @@ def demo(report_path: Path | None, keep: bool, data: Path | None) -> None:
 
     Starts a system of its own and ends it again. Exit code 0 when everything was as it must be.
     """
+    # Its system is out of the way of the user's, and so is its database.
+    take_database_url()
     with _folder(data) as folder:
         _tell(folder, report_path, keep)
 

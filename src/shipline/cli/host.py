@@ -15,6 +15,7 @@ from shipline.errors import UsageError
 from shipline.host.browser import ensure_browser
 from shipline.host.engine import engine
 from shipline.host.images import STAND_INS, ensure_images
+from shipline.host.postgresql import ensure_postgresql
 
 
 @click.group()
@@ -25,9 +26,17 @@ def host() -> None:
 @host.command(context_settings={"ignore_unknown_options": True})
 @click.option("--images", "with_images", is_flag=True, help="First see to every image that shipline needs.")
 @click.option("--browser", "with_browser", is_flag=True, help="See to a Chromium: SHIPLINE_BROWSER names it.")
+@click.option(
+    "--postgresql",
+    "with_postgresql",
+    is_flag=True,
+    help="See to PostgreSQL: SHIPLINE_POSTGRESQL names its folder.",
+)
 @click.option("--no-engine", is_flag=True, help="COMMAND needs no engine.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(command: tuple[str, ...], with_images: bool, with_browser: bool, no_engine: bool) -> None:
+def run(
+    command: tuple[str, ...], with_images: bool, with_browser: bool, with_postgresql: bool, no_engine: bool
+) -> None:
     """Run COMMAND with a Docker Engine: DOCKER_HOST names it.
 
     Uses the engine that is there, else starts one of its own and stops it afterwards. The exit code is
@@ -38,6 +47,8 @@ def run(command: tuple[str, ...], with_images: bool, with_browser: bool, no_engi
     environment = dict[str, str]()
     if with_browser:
         environment["SHIPLINE_BROWSER"] = ensure_browser(reporter(Console(stderr=True)))
+    if with_postgresql:
+        environment["SHIPLINE_POSTGRESQL"] = str(ensure_postgresql(reporter(Console(stderr=True))))
     if no_engine:
         sys.exit(asyncio.run(_run(command, environment)))
     sys.exit(asyncio.run(_run_with_engine(command, tuple(STAND_INS) if with_images else (), environment)))

@@ -8,25 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from shipline.coordinator.job_secrets import unreadable
 from shipline.model.definition import JobDefinition
 
 _NEEDED: Mapping[str, Callable[[JobDefinition], object]] = {
-    "run": lambda job: job.run,
-    "secrets": lambda job: job.secrets,
-    "id_tokens": lambda job: job.id_tokens,
     "identity": lambda job: job.identity,
-    "release": lambda job: job.release,
     "dast_configuration": lambda job: job.dast_configuration,
 }
 _WELCOME: Mapping[str, Callable[[JobDefinition], object]] = {
     "environment:kubernetes": lambda job: job.environment and job.environment.kubernetes,
     "pages": lambda job: job.pages,
+    "release:milestones": lambda job: job.release and job.release.milestones,
 }
 
 
 def missing(job: JobDefinition) -> str:
     """Why the job cannot run, in a sentence; empty when it can."""
     names = [name for name, wanted in _NEEDED.items() if wanted(job)]
+    names += [f"secrets:{name} (of a store that it does not know)" for name in unreadable(job)]
     return f"shipline cannot carry out {', '.join(names)} yet" if names else ""
 
 

@@ -30,12 +30,14 @@ class Ability(StrEnum):
     READ_ARTIFACTS = "read_artifacts"
     READ_CODE = "read_code"
     READ_ENVIRONMENT = "read_environment"
+    READ_RELEASE = "read_release"
     PUSH_CODE = "push_code"
     CREATE_PIPELINE = "create_pipeline"
     PLAY_JOB = "play_job"
     KEEP_ARTIFACTS = "keep_artifacts"
     CREATE_SCHEDULE = "create_schedule"
     CREATE_DEPLOYMENT = "create_deployment"
+    CREATE_RELEASE = "create_release"
     SET_COMMIT_STATUS = "set_commit_status"
     ERASE_JOB = "erase_job"
     DELETE_ARTIFACTS = "delete_artifacts"
@@ -59,12 +61,15 @@ LEVELS: Mapping[Ability, int] = {
     Ability.READ_ARTIFACTS: GUEST,
     Ability.READ_CODE: REPORTER,
     Ability.READ_ENVIRONMENT: REPORTER,
+    Ability.READ_RELEASE: GUEST,
     Ability.PUSH_CODE: DEVELOPER,
     Ability.CREATE_PIPELINE: DEVELOPER,
     Ability.PLAY_JOB: DEVELOPER,
     Ability.KEEP_ARTIFACTS: DEVELOPER,
     Ability.CREATE_SCHEDULE: DEVELOPER,
     Ability.CREATE_DEPLOYMENT: DEVELOPER,
+    # Changing and deleting one is the same right.
+    Ability.CREATE_RELEASE: DEVELOPER,
     Ability.SET_COMMIT_STATUS: DEVELOPER,
     Ability.ERASE_JOB: MAINTAINER,
     Ability.DELETE_ARTIFACTS: MAINTAINER,
@@ -82,7 +87,7 @@ LEVELS: Mapping[Ability, int] = {
 _OPEN = frozenset(
     {
         Ability.READ_PROJECT, Ability.READ_MEMBERS, Ability.READ_CODE, Ability.READ_ENVIRONMENT,
-        Ability.READ_PIPELINE, Ability.READ_JOB_LOG, Ability.READ_ARTIFACTS,
+        Ability.READ_PIPELINE, Ability.READ_JOB_LOG, Ability.READ_ARTIFACTS, Ability.READ_RELEASE,
     }
 )  # fmt: skip
 # Only where the project shows its pipelines to whoever sees it (`public_jobs`); else they begin at REPORTER.

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from shipline.coordinator.canceling import SOMEBODY, cancel_one, cancel_pipeline
+from shipline.coordinator.database import again_after_deadlock
 from shipline.coordinator.deployments import why_outdated
 from shipline.coordinator.downstream import wait_again
 from shipline.coordinator.job_inputs import checked_inputs
@@ -20,6 +21,7 @@ from shipline.coordinator.progress import (
     change_status,
     definition_of,
     lock,
+    lock_pipeline,
     new_attempt,
     start,
     tell,
@@ -30,6 +32,7 @@ from shipline.model.variable import Variable
 __all__ = ["cancel_job", "cancel_pipeline", "play_job", "retry_job", "retry_pipeline"]
 
 
+@again_after_deadlock
 def cancel_job(job: Job) -> None:
     """A running job is told so at its runner's next word, and runs its after_script if the runner can."""
     with transaction.atomic():
@@ -37,6 +40,7 @@ def cancel_job(job: Job) -> None:
         advance_pipeline(job.pipeline_id)
 
 
+@again_after_deadlock
 def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
     """A finished job once more; jobs that were skipped because of it get their chance too. A trigger job starts
     a new pipeline. Raises RefusedChange and InvalidInputs."""
@@ -77,10 +81,12 @@ def _revive(pipeline: Pipeline, reason: str) -> None:
         change_status(skipped, JobStatus.CREATED, reason, finished_at=None)
 
 
+@again_after_deadlock
 def retry_pipeline(pipeline: Pipeline) -> None:
     """Every job that failed or was cancelled once more."""
     with transaction.atomic():
-        rows = Job.objects.select_for_update(of=("self",)).select_related("project", "pipeline")
+        lock_pipeline(pipeline.pk)
+        rows = Job.objects.select_for_update(of=("self",), no_key=True).select_related("project", "pipeline")
         over = rows.filter(pipeline=pipeline, retried=False)
         found = list(over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)))
         for job in found:
@@ -93,6 +99,7 @@ def retry_pipeline(pipeline: Pipeline) -> None:
         advance_pipeline(pipeline.pk)
 
 
+@again_after_deadlock
 def play_job(
     job: Job,
     variables: Iterable[Variable] = (),

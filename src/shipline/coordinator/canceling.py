@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from django.db import transaction
 
+from shipline.coordinator.database import again_after_deadlock
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, tell
 from shipline.model.status import FINISHED, JobStatus
@@ -14,6 +15,7 @@ from shipline.pipeline.auto_cancel import CancelableJob, after_failure
 SOMEBODY = "somebody cancelled it"
 
 
+@again_after_deadlock
 def cancel_pipeline(pipeline: Pipeline, reason: str = SOMEBODY) -> None:
     """Stop what runs, and start nothing more; in its child pipelines too, whatever their strategy. Pipelines of
     other projects go on: they are not ours to stop."""

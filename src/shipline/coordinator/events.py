@@ -1,6 +1,7 @@
-"""Wake-ups inside one process: a job became pending, something of a pipeline changed, we are going down.
+"""Wake-ups: a job became pending, something of a pipeline changed, we are going down.
 
-Use cases run in threads and tell; long polls and event streams wait on the loop.
+Use cases run in threads and tell; long polls and event streams wait on the loop. Here they are of one process;
+`shared_events.py` has those of several over one PostgreSQL.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from django.db import transaction
 
 # Who has asked within this time counts as one who watches.
 LOOKING_SECONDS = 60.0
@@ -54,15 +57,30 @@ class Events:
         """Changes whenever a job may have become available: the runners' `last_update`."""
         return f"{self._epoch}-{self._queue}"
 
+    @property
+    def may_sweep(self) -> bool:
+        """Of several processes one does what is done at intervals."""
+        return True
+
+    def tell_on_commit(self, *topics: str) -> None:
+        """In a transaction: nobody is woken before what has changed can be seen."""
+        transaction.on_commit(lambda: self.tell(*topics))
+
     def tell(self, *topics: str) -> None:
         """Topics are `queue`, `pipeline:ID` and `job:ID`."""
         self._loop.call_soon_threadsafe(self._tell, topics)
 
-    def _tell(self, topics: tuple[str, ...]) -> None:
+    def _tell(self, topics: Iterable[str]) -> None:
         for topic in topics:
             if topic == "queue":
                 self._queue += 1
             for event in self._waiting.get(topic, ()):
+                event.set()
+
+    def wake_all(self) -> None:
+        """Anything may have changed. On the loop's thread."""
+        for events in self._waiting.values():
+            for event in events:
                 event.set()
 
     def look_at(self, topic: str) -> None:
@@ -85,9 +103,7 @@ class Events:
     def stop(self) -> None:
         """Everybody who waits is woken, now and from now on."""
         self.stopping.set()
-        for events in self._waiting.values():
-            for event in events:
-                event.set()
+        self.wake_all()
 
     @contextmanager
     def watch(self, *topics: str) -> Iterator[Watch]:

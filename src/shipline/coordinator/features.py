@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 
 from shipline.model.definition import JobDefinition
 
-# GitLab's table: the member of `info.features`, and which jobs need it.
+# GitLab's table: the member of `info.features`, and which jobs need it. A release needs nothing of the runner
+# here: the coordinator makes it (job_releases.py).
 _NEEDED: Mapping[str, Callable[[JobDefinition], object]] = {
     "upload_multiple_artifacts": lambda job: (
         job.artifacts and (job.artifacts.reports or job.artifacts.coverage_report)
     ),
     "artifacts_exclude": lambda job: job.artifacts and job.artifacts.exclude,
-    "multi_build_steps": lambda job: job.release,
     "return_exit_code": lambda job: job.allow_failure_exit_codes or job.retry.exit_codes,
     "fallback_cache_keys": lambda job: any(cache.fallback_keys for cache in job.cache),
     "vault_secrets": lambda job: job.secrets,

@@ -2,40 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from django.db import connection
 from django.utils import timezone
 
 from shipline.coordinator.cache_keys import key_files_of
 from shipline.coordinator.cross_needs import artifacts_for
+from shipline.coordinator.id_tokens import id_tokens
 from shipline.coordinator.job_inputs import with_inputs, with_values
-from shipline.coordinator.job_payload import JobFacts
+from shipline.coordinator.job_payload import JobFacts, variables
 from shipline.coordinator.job_values import given_variables, job_environment
-from shipline.coordinator.models import Job, Runner
+from shipline.coordinator.models import Job, Runner, RunnerManager
 from shipline.coordinator.models.ci_settings import ci_settings_of
 from shipline.coordinator.progress import predefined_of
 from shipline.coordinator.services import services
 from shipline.coordinator.stored import read_dotenv
 from shipline.coordinator.variables import settings_variables
 from shipline.model.definition import JobDefinition
-from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api
+
+COUNTED_RUNNING = 100
+# The demands of one project lie beside one another in the index: ";" comes behind ":".
+_COUNT_RUNNING = """
+SELECT count(*) FROM (
+    SELECT 1 FROM coordinator_job job JOIN coordinator_runner runner ON runner.id = job.runner_id
+    WHERE job.status = 'running' AND job.demand >= %s AND job.demand < %s AND job.id <> %s
+        AND runner.runner_type = 'instance_type'
+    LIMIT %s
+) counted
+"""
 
 
 def facts_of_job(
-    job: Job, definition: JobDefinition, runner: Runner, token: str, *, queue_size: int, queue_depth: int
+    job: Job,
+    definition: JobDefinition,
+    runner: Runner,
+    manager: RunnerManager,
+    token: str,
+    *,
+    queue_size: int,
+    queue_depth: int,
 ) -> JobFacts:
-    """Raises OSError, EOFError, zlib.error or Unreadable when what earlier jobs left cannot be read,
-    MissingDependency when other pipelines have not left what the job needs."""
+    """The job is about to be this manager's; its row does not say so yet. Raises OSError, EOFError, zlib.error or
+    Unreadable when what earlier jobs left cannot be read, MissingDependency when other pipelines have not left
+    what the job needs."""
     config = services().config
     pipeline, project = job.pipeline, job.project
     settings = ci_settings_of(project)
     sources = artifacts_for(job, definition)
-    manager = job.runner_manager
     # An older runner does not look for inputs in what it gets.
-    knows_inputs = manager is not None and manager.features.get("job_inputs") is True
+    knows_inputs = manager.features.get("job_inputs") is True
     now = timezone.now()
     started = job.started_at or now
     waited = max(0, int((now - job.queued_at).total_seconds())) if job.queued_at else 0
-    return JobFacts(
+    facts = JobFacts(
         id=job.pk,
         token=token,
         definition=(with_values if knows_inputs else with_inputs)(definition, job.inputs),
@@ -91,8 +112,12 @@ def facts_of_job(
             for variable in read_dotenv(artifact)
         ),
     )
+    tokens = id_tokens(job, definition, runner, facts.environment, variables(facts), facts.timeout)
+    return replace(facts, id_tokens=tokens)
 
 
 def _running(job: Job) -> int:
-    rows = Job.objects.filter(project=job.project_id, status=JobStatus.RUNNING)
-    return rows.filter(runner__runner_type="instance_type").exclude(pk=job.pk).count()
+    """Runners are told a bucket, whose last is "more": so many are counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_RUNNING, [f"{job.project_id}:", f"{job.project_id};", job.pk, COUNTED_RUNNING])
+        return int(cursor.fetchone()[0])

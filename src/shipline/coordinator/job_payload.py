@@ -13,6 +13,7 @@ from shipline.compiler.predefined import slug
 from shipline.coordinator import payload_parts as parts
 from shipline.coordinator.abilities import without_effect
 from shipline.coordinator.environment_variables import JobEnvironment, environment_variables
+from shipline.coordinator.job_secrets import secrets
 from shipline.model.definition import JobDefinition, When
 from shipline.model.environment import scoped, scoped_values
 from shipline.model.expansion import expand_for_runner
@@ -76,6 +77,7 @@ class JobFacts:
     allow_fetch: bool = True
     environment: JobEnvironment | None = None
     resource_group: str | None = None
+    id_tokens: tuple[Variable, ...] = ()
 
 
 def withheld(settings: Iterable[SettingsVariable], protected: bool) -> list[str]:
@@ -104,6 +106,7 @@ def notices(facts: JobFacts) -> list[str]:
 def payload(facts: JobFacts) -> api.JobPayload:
     job = facts.definition
     own = variables(facts)
+    expanded = expand_for_runner(own)
     return api.JobPayload(
         id=facts.id,
         token=facts.token,
@@ -112,7 +115,7 @@ def payload(facts: JobFacts) -> api.JobPayload:
         git_info=_git(facts, own),
         runner_info=api.RunnerInfo(timeout=facts.timeout),
         inputs=parts.inputs(job),
-        variables=[parts.variable(one) for one in expand_for_runner(own)],
+        variables=[parts.variable(one) for one in expanded],
         steps=parts.steps(job, facts.timeout),
         image=parts.image(job.image) if job.image else None,
         services=[parts.service(service) for service in job.services],
@@ -131,6 +134,8 @@ def payload(facts: JobFacts) -> api.JobPayload:
             failure_reasons=list(api.FAILURE_REASONS),
         ),
         hooks=parts.hooks(job),
+        secrets=secrets(job, {one.key: one.value for one in expanded}),
+        run=parts.run(job),
     )
 
 
@@ -163,12 +168,14 @@ def _bucket(running: int | None) -> str:
 
 
 def variables(facts: JobFacts) -> tuple[Variable, ...]:
-    """From low to high: predefined, YAML, dotenv, settings; what GitLab says of the environment beats them all."""
+    """From low to high: predefined, ID tokens, YAML, dotenv, settings; above all what GitLab says of the
+    environment."""
     name = facts.environment.name if facts.environment is not None else None
     return last_wins(
         (
             *facts.predefined,
             *_job_variables(facts),
+            *facts.id_tokens,
             *facts.definition.variables,
             *facts.dotenv,
             *scoped_values(facts.settings, name, protected=facts.protected),

@@ -7,16 +7,17 @@ itself ready, and `running` to begin; if it says nothing the sweep gives the job
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from django.db import transaction
 from django.utils import timezone
 
 from shipline.coordinator import traces
 from shipline.coordinator.coverage import coverage_in
+from shipline.coordinator.job_releases import Made, make_release
 from shipline.coordinator.jobs import is_live, is_waiting, job_for_runner, over
 from shipline.coordinator.models import Job
-from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, lock, tell
+from shipline.coordinator.progress import change_status, definition_of, job_began, job_ended, lock
 from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api
@@ -33,6 +34,7 @@ class Ending:
     coverage: float | None = None
     integrity: str = ""
     notice: str = ""
+    release: Made = field(default_factory=Made)
 
 
 def update_job(job_id: int, token: str, update: api.JobUpdate) -> Job:
@@ -42,6 +44,8 @@ def update_job(job_id: int, token: str, update: api.JobUpdate) -> Job:
     job = job_for_runner(job_id, token)
     # Looked at before the lock: a large log takes a while, and nobody else may write meanwhile.
     ending = _look_at_log(job, update) if update.state in ("success", "failed") and is_live(job) else Ending()
+    if update.state == "success" and job.status == JobStatus.RUNNING:
+        ending = replace(ending, release=make_release(job))
     with transaction.atomic():
         locked = lock(job)
         if locked.token_hash != job.token_hash:
@@ -64,8 +68,7 @@ def _before_it_runs(job: Job, state: str) -> None:
         job.save(update_fields=["contacted_at"])
     elif state == "running":
         change_status(job, JobStatus.RUNNING, f"runner {job.runner_id} has it")
-        advance_pipeline(job.pipeline_id)
-        tell(f"job:{job.pk}")
+        job_began(job)
     else:
         raise Refusal(400, "400 Bad request - the job has not been begun: state may be pending or running")
 
@@ -75,7 +78,10 @@ def _while_it_runs(job: Job, update: api.JobUpdate, ending: Ending) -> None:
         job.contacted_at = timezone.now()
         job.save(update_fields=["contacted_at"])
     elif update.state == "success":
-        _finish(job, JobStatus.SUCCESS, "", None, ending)
+        status, failure = (
+            (JobStatus.FAILED, "script_failure") if ending.release.failure else (JobStatus.SUCCESS, "")
+        )
+        _finish(job, status, failure, None, ending)
     elif update.state == "failed":
         reason = update.failure_reason or "unknown_failure"
         reason = reason if reason in api.FAILURE_REASONS else "unknown_failure"
@@ -88,8 +94,10 @@ def _finish(job: Job, status: JobStatus, failure_reason: str, exit_code: int | N
     if job.status == JobStatus.CANCELING:
         status = JobStatus.CANCELED
     reason = "" if status is JobStatus.SUCCESS else failure_reason.replace("_", " ")
-    if ending.notice:
-        job.notices = [*job.notices, ending.notice]
+    if ending.release.failure:
+        reason = ending.release.failure
+    told = (ending.notice, ending.release.notice, ending.release.failure)
+    job.notices = [*job.notices, *(line for line in told if line)]
     if exit_code is not None and exit_code in definition_of(job).allow_failure_exit_codes:
         job.allow_failure = True
     change_status(
@@ -101,8 +109,7 @@ def _finish(job: Job, status: JobStatus, failure_reason: str, exit_code: int | N
         coverage=ending.coverage,
         trace_integrity=ending.integrity,
     )
-    advance_pipeline(job.pipeline_id)
-    tell(f"job:{job.pk}")
+    job_ended(job)
 
 
 def _look_at_log(job: Job, update: api.JobUpdate) -> Ending:

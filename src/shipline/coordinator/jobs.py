@@ -6,6 +6,7 @@ from django.db import transaction
 
 from shipline.coordinator import tokens
 from shipline.coordinator.models import Job
+from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.progress import advance_pipeline, change_status, lock, tell
 from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.model.status import FINISHED, JobStatus
@@ -15,10 +16,13 @@ def job_for_runner(job_id: int, token: str) -> Job:
     """The job, for its runner; it may be over. Raises Refusal 403 for any other token."""
     job = None
     if 0 < len(token) <= tokens.LENGTH_LIMIT:
-        job = Job.objects.filter(pk=job_id, token_hash=tokens.digest(token)).first()
+        job = _BY_TOKEN.first(job_id, tokens.digest(token))
     if job is None:
         raise NotKnown(403, "403 Forbidden")
     return job
+
+
+_BY_TOKEN = Prepared(lambda pk, digest: Job.objects.filter(pk=pk, token_hash=digest), -1, "a digest")
 
 
 def is_live(job: Job) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from shipline.coordinator.cache_keys import with_suffix, written_key
@@ -35,6 +36,11 @@ def steps(job: JobDefinition, timeout: int) -> list[api.JobStep]:
             )
         )
     return found
+
+
+def run(job: JobDefinition) -> str:
+    """The CI/CD steps as the text that runners read; empty for a job of a script."""
+    return json.dumps(job.run, ensure_ascii=False) if job.run else ""
 
 
 def hooks(job: JobDefinition) -> list[api.JobHook]:

@@ -97,6 +97,8 @@ def _store(
 ) -> Pipeline:
     definition, request = compiled.pipeline, asked.merge_request
     now = timezone.now()
+    # Two pushes at once do not get one number.
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     newest = Pipeline.objects.filter(project=project).aggregate(newest=Max("iid"))["newest"] or 0
     pipeline = Pipeline.objects.create(
         project=project,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from shipline.coordinator import deployments
@@ -15,10 +15,11 @@ from shipline.coordinator.abilities import missing
 from shipline.coordinator.definitions import JOB_DEFINITION, VARIABLES, definition_of, predefined_of
 from shipline.coordinator.models import Job, Pipeline, ResourceGroup
 from shipline.coordinator.places import InvalidEnvironment, has_place, place
+from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.services import services
 from shipline.errors import ShiplineError
 from shipline.model.definition import JobDefinition
-from shipline.model.status import FINISHED, JobStatus, can_change
+from shipline.model.status import ACTIVE, FINISHED, JobStatus, PipelineStatus, can_change
 from shipline.pipeline import Change, JobState, PipelineState, advance, enqueue, status_of
 
 __all__ = [
@@ -28,7 +29,10 @@ __all__ = [
     "advance_pipeline",
     "change_status",
     "definition_of",
+    "job_began",
+    "job_ended",
     "lock",
+    "lock_pipeline",
     "new_attempt",
     "predefined_of",
     "prepare_jobs",
@@ -77,16 +81,40 @@ def _job_state(job: Job, outdated: str = "") -> JobState:
 
 def tell(*topics: str) -> None:
     """Wake who waits for these, once what has changed can be seen."""
-    transaction.on_commit(lambda: services().events.tell(*topics))
+    services().events.tell_on_commit(*topics)
 
 
 def lock(job: Job) -> Job:
     """The job as it is now; nobody else changes it until the transaction ends. Whoever changes a status looks
-    at the job through this first: what a request has read before may be over."""
-    rows = Job.objects.select_for_update(of=("self",)).select_related(
-        "project", "pipeline", "runner", "runner_manager", "environment", "resource_group"
-    )
-    return rows.get(pk=job.pk)
+    at the job through this first: what a request has read before may be over.
+
+    Jobs that a runner may get or has are changed by runners' calls, under their own lock; all others together
+    with their pipeline, whose lock comes first. (On SQLite a transaction is alone anyway.)
+    """
+    if job.status not in ACTIVE:
+        lock_pipeline(job.pipeline_id)
+    found = _LOCKED.first(job.pk)
+    if found is None:
+        raise Job.DoesNotExist(f"job {job.pk} is gone")
+    return found
+
+
+_LOCKED = Prepared(
+    lambda pk: (
+        Job.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("project", "pipeline", "runner", "runner_manager", "environment", "resource_group")
+        .filter(pk=pk)
+    ),
+    -1,
+)
+
+
+def lock_pipeline(pipeline_id: int) -> str:
+    """Nobody else moves the pipeline on until the transaction ends. Answers its status."""
+    with connection.cursor() as cursor:
+        lock = "FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
+        cursor.execute(f"SELECT status FROM coordinator_pipeline WHERE id = %s {lock}", [pipeline_id])  # noqa: S608
+        return str(cursor.fetchone()[0])
 
 
 def advance_pipeline(pipeline_id: int) -> None:
@@ -97,7 +125,7 @@ def advance_pipeline(pipeline_id: int) -> None:
     """
     topics = {f"pipeline:{pipeline_id}"}
     with transaction.atomic():
-        pipeline = Pipeline.objects.select_for_update().get(pk=pipeline_id)
+        pipeline = Pipeline.objects.select_for_update(no_key=True).get(pk=pipeline_id)
         if pipeline.errors:
             return
         rows = Job.objects.select_related("resource_group", "environment").filter(pipeline=pipeline)
@@ -133,6 +161,56 @@ def _hand_over_resources(jobs: Iterable[Job]) -> None:
 
     for group in sorted({job.resource_group_id for job in jobs if job.resource_group_id is not None}):
         transaction.on_commit(partial(hand_over, group), robust=True)
+
+
+def job_began(job: Job) -> None:
+    """A job was pending and runs now. Nothing follows from that but its pipeline's own status."""
+    if lock_pipeline(job.pipeline_id) == PipelineStatus.RUNNING:
+        tell(f"pipeline:{job.pipeline_id}", f"job:{job.pk}")
+    else:
+        advance_pipeline(job.pipeline_id)
+        tell(f"job:{job.pk}")
+
+
+def job_ended(job: Job) -> None:
+    """A job is over. Carry out what follows, without a look at all the others where nothing can."""
+    with transaction.atomic():
+        if lock_pipeline(job.pipeline_id) == PipelineStatus.RUNNING and _nothing_follows(job):
+            tell(f"pipeline:{job.pipeline_id}", f"job:{job.pk}")
+        else:
+            advance_pipeline(job.pipeline_id)
+            tell(f"job:{job.pk}")
+
+
+def _nothing_follows(job: Job) -> bool:
+    """True when it succeeded, others run at its stage or before, and nothing that is yet to come asks for less
+    than whole stages: then nobody's turn has come, and the pipeline runs as before."""
+    if job.status != JobStatus.SUCCESS or job.resource_group_id is not None or job.environment_id is not None:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(_GO_ON, [job.pipeline_id, job.stage_index])
+        if cursor.fetchone() is None:
+            return False
+        cursor.execute(_TO_COME, [job.pipeline_id])
+        if cursor.fetchone() is None:
+            return True
+    to_come = Job.objects.filter(pipeline=job.pipeline_id, retried=False).exclude(
+        status__in=ACTIVE | FINISHED
+    )
+    return not to_come.exclude(status=JobStatus.CREATED, definition__needs=None).exists()
+
+
+_GO_ON = """
+SELECT 1 FROM coordinator_job
+WHERE pipeline_id = %s AND NOT retried AND status IN ('pending', 'running', 'canceling') AND stage_index <= %s
+LIMIT 1
+"""
+_TO_COME = """
+SELECT 1 FROM coordinator_job
+WHERE pipeline_id = %s AND NOT retried
+    AND status IN ('created', 'waiting_for_resource', 'scheduled', 'manual')
+LIMIT 1
+"""
 
 
 def _schedule(job: Job, step: Change) -> None:

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from shipline.coordinator import access, environments, merge_requests, protections, tokens
 from shipline.coordinator.asked import Asked, Created, RefUpdate
-from shipline.coordinator.models import PendingPush, Project
+from shipline.coordinator.models import PendingPush, Project, Release
 from shipline.coordinator.permissions import NotAllowed, check_may_give
 from shipline.coordinator.pipelines import create_pipeline
 from shipline.coordinator.push_options import PushOptions, read_options
@@ -163,6 +163,8 @@ def _carry_out(
         kind, name = update.ref() or ("", "")
         if kind == "branch" and update.new == ZERO:
             environments.stop_for_branch(project, name)
+        elif kind == "tag" and update.new == ZERO:
+            Release.objects.filter(project=project, tag=name).delete()
     if any(one.old == ZERO and one.ref() == ("branch", project.default_branch) for one in wanted):
         # Before its first pipeline, which is one of a protected branch then.
         protections.protect_default_branch(project)

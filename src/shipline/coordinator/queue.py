@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from shipline.coordinator import matching, tokens
+from shipline.coordinator import matching, pending, tokens
 from shipline.coordinator.cross_needs import MissingDependency
 from shipline.coordinator.deployments import why_outdated
 from shipline.coordinator.features import unsupported
@@ -20,7 +19,7 @@ from shipline.coordinator.job_payload import JobFacts, notices, payload
 from shipline.coordinator.jobs import give_up
 from shipline.coordinator.matching import Waiting
 from shipline.coordinator.models import Job, Runner, RunnerManager
-from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, tell
+from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, job_began, tell
 from shipline.coordinator.runners import Caller, facts_of
 from shipline.coordinator.stored import Unreadable
 from shipline.model.definition import JobDefinition
@@ -31,10 +30,12 @@ from shipline.protocols import runner_api as api
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What a runner gets. `conflict`: there were jobs for it, and others were quicker with every one."""
+    """What a runner gets. `conflict`: there were jobs for it, and others were quicker with every one.
+    `nobody_waits`: there was no pending job, for any runner."""
 
     payload: api.JobPayload | None = None
     conflict: bool = False
+    nobody_waits: bool = False
 
 
 class Unready(Exception):
@@ -53,51 +54,59 @@ class TooLate(Exception):
         self.job, self.reason = job, reason
 
 
-def take_job(caller: Caller) -> Handed:
-    """Give the first pending job that the runner may take, to this manager of it alone."""
-    # As it is now: while it waited somebody may have paused it, or given it tags.
+def take_job_after_waiting(caller: Caller) -> Handed:
+    """While it waited somebody may have paused the runner, given it tags, or deleted it."""
     runner = Runner.objects.filter(pk=caller.runner.pk).first()
-    if runner is None:
-        return Handed()
-    waiting = _waiting_for(runner)
-    lost = 0
-    for depth, found in enumerate(waiting):
-        try:
-            with transaction.atomic():
-                job = _lock_pending(found.id)
-                if job is None:
-                    lost += 1
-                    continue
-                facts = _hand_out(job, runner, caller.manager, waiting, depth)
-        except Unready as error:
-            # It must not stand at the head of the queue for ever, with all others behind it.
-            cause = error.__cause__
-            if isinstance(cause, MissingDependency):
-                give_up(error.job, "missing_dependency_failure", str(cause))
+    return Handed() if runner is None else take_job(Caller(runner, caller.manager))
+
+
+def take_job(caller: Caller) -> Handed:
+    """Give the first pending job that the runner may take, to this manager of it alone. The caller has just been
+    read."""
+    runner = caller.runner
+    first = list(pending.first_of_each())
+    if not first:
+        return Handed(nobody_waits=True)
+    demands = _demands_for(runner, first)
+    for demand in demands:
+        while True:
+            try:
+                with transaction.atomic():
+                    job = pending.lock_first(demand)
+                    if job is None:
+                        break
+                    facts = _hand_out(job, runner, caller.manager, demands)
+            except Unready as error:
+                # It must not stand at the head of the queue for ever, with all others behind it.
+                _give_up(error)
                 continue
-            logging.getLogger(__name__).error("job %s cannot be handed out: %s", error.job.pk, cause)
-            give_up(error.job, "scheduler_failure", "what it needs of earlier jobs cannot be read")
-            continue
-        except TooLate as error:
-            give_up(error.job, OUTDATED, error.reason)
-            continue
-        if facts is not None:
-            return Handed(payload(facts))
-    return Handed(conflict=bool(lost) and lost == len(waiting))
+            except TooLate as error:
+                give_up(error.job, OUTDATED, error.reason)
+                continue
+            if facts is not None:
+                return Handed(payload(facts))
+    # Jobs that others had in their hands may come back when those fail: the runner asks again at once.
+    return Handed(conflict=any(pending.of_demand(demand).exists() for demand in demands))
 
 
-def _waiting_for(runner: Runner) -> Sequence[Waiting]:
-    """However many jobs wait before them for another runner. Read without a lock: who asks in vain holds up
-    nobody."""
-    rows, asking = Job.objects.filter(status=JobStatus.PENDING, runner_manager=None), facts_of(runner)
-    if asking.runner_type != matching.INSTANCE:
-        rows = rows.filter(project__in=asking.projects)
-    names = ("pk", "project_id", "definition__tags", "pipeline__protected", "pipeline__ref")
-    pending = (
-        Waiting(pk, project_id, tuple(tags or ()), protected, ref)
-        for pk, project_id, tags, protected, ref in rows.order_by("id").values_list(*names).iterator()
-    )
-    return matching.queue_for(asking, pending, running_on_instance_runners())
+def _give_up(error: Unready) -> None:
+    cause = error.__cause__
+    if isinstance(cause, MissingDependency):
+        give_up(error.job, "missing_dependency_failure", str(cause))
+        return
+    logging.getLogger(__name__).error("job %s cannot be handed out: %s", error.job.pk, cause)
+    give_up(error.job, "scheduler_failure", "what it needs of earlier jobs cannot be read")
+
+
+def _demands_for(runner: Runner, found: list[tuple[str, Waiting]]) -> list[str]:
+    """What this runner may take, in its order. Read without a lock: who asks in vain holds up nobody. All jobs of
+    one demand are alike to it, so it is enough to look at the first of each."""
+    first = {waiting.id: (demand, waiting) for demand, waiting in found}
+    projects = {waiting.project_id for _, waiting in first.values()}
+    # Which project comes first is a question only when there are several.
+    running = running_on_instance_runners() if len(projects) > 1 else {}
+    ordered = matching.queue_for(facts_of(runner), (waiting for _, waiting in first.values()), running)
+    return [first[waiting.id][0] for waiting in ordered]
 
 
 def running_on_instance_runners() -> dict[int, int]:
@@ -106,17 +115,7 @@ def running_on_instance_runners() -> dict[int, int]:
     return dict(rows.order_by().values_list("project_id").annotate(Count("pk")))
 
 
-def _lock_pending(job_id: int) -> Job | None:
-    related = Job.objects.select_related(
-        "pipeline", "project", "pipeline__user", "environment", "resource_group"
-    )
-    rows = related.select_for_update(of=("self",))
-    return rows.filter(pk=job_id, status=JobStatus.PENDING, runner_manager=None).first()
-
-
-def _hand_out(
-    job: Job, runner: Runner, manager: RunnerManager, waiting: Sequence[Waiting], depth: int
-) -> JobFacts | None:
+def _hand_out(job: Job, runner: Runner, manager: RunnerManager, demands: list[str]) -> JobFacts | None:
     """None when this runner cannot do what the job needs: then the job has failed, as with GitLab."""
     definition = definition_of(job)
     if _fails_for_lack_of_features(job, definition, manager):
@@ -124,24 +123,28 @@ def _hand_out(
     if why := why_outdated(job):
         raise TooLate(job, why)
     token = tokens.fresh(tokens.JOB)
+    two_phases = manager.features.get("two_phase_job_commit") is True
+    now = timezone.now()
+    if not two_phases:
+        job.started_at = now
+    try:
+        # How many wait is counted before this one is taken from among them.
+        size = pending.count(demands)
+        facts = facts_of_job(job, definition, runner, manager, token, queue_size=size, queue_depth=0)
+    except (OSError, EOFError, zlib.error, Unreadable, MissingDependency) as error:
+        raise Unready(job) from error
     given = {"runner": runner, "runner_manager": manager, "token_hash": tokens.digest(token)}
-    if manager.features.get("two_phase_job_commit") is True:
+    given["notices"] = notices(facts)
+    if two_phases:
         # It stays pending until the manager says that it runs it: see jobs.py.
         for name, value in given.items():
             setattr(job, name, value)
-        job.reason, job.contacted_at = f"runner {runner.pk} makes itself ready for it", timezone.now()
+        job.reason, job.contacted_at = f"runner {runner.pk} makes itself ready for it", now
         job.save(update_fields=[*given, "reason", "contacted_at"])
+        tell(f"pipeline:{job.pipeline_id}", f"job:{job.pk}")
     else:
         change_status(job, JobStatus.RUNNING, f"runner {runner.pk} has it", **given)
-    try:
-        facts = facts_of_job(job, definition, runner, token, queue_size=len(waiting), queue_depth=depth)
-    except (OSError, EOFError, zlib.error, Unreadable, MissingDependency) as error:
-        raise Unready(job) from error
-    job.notices = notices(facts)
-    job.save(update_fields=["notices"])
-    # The pipeline runs now too.
-    advance_pipeline(job.pipeline_id)
-    tell(f"job:{job.pk}")
+        job_began(job)
     return facts
 
 

@@ -84,8 +84,9 @@ def _holder(group: ResourceGroup) -> Holder | None:
 
 
 def _still_waiting(job_id: int) -> Job | None:
-    job = lock(Job(pk=job_id))
-    return job if job.status == JobStatus.WAITING_FOR_RESOURCE else None
+    found = Job.objects.filter(pk=job_id).first()
+    job = lock(found) if found is not None else None
+    return job if job is not None and job.status == JobStatus.WAITING_FOR_RESOURCE else None
 
 
 def _explain(group_id: int, reason: str) -> None:

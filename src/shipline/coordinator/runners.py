@@ -13,6 +13,7 @@ from django.utils import timezone
 from shipline.coordinator import matching, tokens
 from shipline.coordinator.matching import GROUP, INSTANCE, PROJECT, RunnerFacts, Waiting
 from shipline.coordinator.models import Job, Project, RegistrationToken, Runner, RunnerManager
+from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.progress import definition_of
 from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.coordinator.services import services
@@ -45,17 +46,20 @@ def authenticate(token: str) -> Runner:
 def contact(token: str, system_id: str, info: api.RunnerVersionInfo, address: str) -> Caller:
     """A runner says who it is and what it can do. Raises Refusal: 403 as `authenticate`, 422 when it is a
     project runner and no project has it any more."""
-    runner = authenticate(token)
+    manager = _known_manager(token, system_id)
+    runner = manager.runner if manager else authenticate(token)
     if runner.runner_type == PROJECT and not runner.projects.exists():
         raise Refusal(422, "422 Unprocessable Entity - Runner is orphaned: its project is gone")
     told: dict[str, Any] = {name: getattr(info, name)[:64] for name in _TOLD}
     told |= {"ip_address": address[:64], "features": info.features.model_dump(mode="json")}
     now = timezone.now()
-    manager, created = RunnerManager.objects.get_or_create(
-        runner=runner,
-        system_id=system_id[:64] or LEGACY_SYSTEM_ID,
-        defaults={**told, "contacted_at": now},
-    )
+    created = manager is None
+    if manager is None:
+        manager, created = RunnerManager.objects.get_or_create(
+            runner=runner,
+            system_id=system_id[:64] or LEGACY_SYSTEM_ID,
+            defaults={**told, "contacted_at": now},
+        )
     changed = any(getattr(manager, name) != value for name, value in told.items())
     if not created and (changed or _is_due(manager.contacted_at, now)):
         for name, value in told.items():
@@ -65,6 +69,23 @@ def contact(token: str, system_id: str, info: api.RunnerVersionInfo, address: st
     if _is_due(runner.contacted_at, now):
         Runner.objects.filter(pk=runner.pk).update(contacted_at=now)
     return Caller(runner, manager)
+
+
+def _known_manager(token: str, system_id: str) -> RunnerManager | None:
+    """With its runner, in one question to the database: this is most of what runners ask."""
+    if not 0 < len(token) <= tokens.LENGTH_LIMIT:
+        return None
+    found = _MANAGER.first(tokens.digest(token), system_id[:64] or LEGACY_SYSTEM_ID)
+    return found if found is not None and not tokens.has_expired(found.runner) else None
+
+
+_MANAGER = Prepared(
+    lambda digest, system_id: RunnerManager.objects.select_related("runner").filter(
+        runner__token_hash=digest, system_id=system_id
+    ),
+    "a digest",
+    "a system_id",
+)
 
 
 def _is_due(contacted_at: datetime | None, now: datetime) -> bool:
@@ -158,6 +179,8 @@ def status_of(contacted_at: datetime | None, created_at: datetime, now: datetime
 
 
 def facts_of(runner: Runner) -> RunnerFacts:
+    if runner.runner_type == INSTANCE:
+        return _facts(runner)
     if runner.runner_type == GROUP:
         path = runner.group.full_path if runner.group is not None else ""
         served = Project.objects.filter(path_with_namespace__startswith=f"{path}/")

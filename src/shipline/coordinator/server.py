@@ -8,46 +8,57 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import uvicorn
+import uvloop
 
 from shipline.config import Config, DataFolder
 from shipline.coordinator import setup
+from shipline.coordinator.database import libpq_parameters
+from shipline.coordinator.folder import held
 from shipline.serving import Server, listen
 
 THREADS = 8
 SWEEP_SECONDS = 1.0
 SHUTDOWN_SECONDS = 5
+if TYPE_CHECKING:
+    from shipline.coordinator.events import Events
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 
-def run(data: DataFolder, config: Config) -> None:
-    """Serve until SIGINT or SIGTERM. Raises HostError when an address is taken."""
+def run(data: DataFolder, config: Config, database_url: str | None = None) -> None:
+    """Serve until SIGINT or SIGTERM. Raises HostError when an address is taken or the database cannot be
+    reached, UsageError when the data folder is another coordinator's."""
     sockets = [listen(address, config.coordinator.port) for address in config.coordinator.bind]
-    setup.configure(data, config)
-    setup.prepare(data)
-    asyncio.run(_serve(data, config, sockets))
+    with held(data.coordinator, shared=database_url is not None):
+        setup.configure(data, config, database_url)
+        setup.prepare(data)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(data, config, sockets))
 
 
 async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket]) -> None:
     from django.core.handlers.asgi import ASGIHandler
 
-    from shipline.coordinator.events import Events
     from shipline.coordinator.http.bodies import limiting_bodies
     from shipline.coordinator.http.parameters import taking_parameters_anywhere
     from shipline.coordinator.http.request_ids import with_request_ids
+    from shipline.coordinator.http.short_way import with_short_way
     from shipline.coordinator.repositories import Repositories
     from shipline.coordinator.services import Services, install
 
-    events = Events(asyncio.get_running_loop())
+    events, listening = _events()
     repositories = Repositories(data.coordinator / "repositories")
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
     install(Services(data, config, events, repositories, pool))
     options = uvicorn.Config(
-        with_request_ids(limiting_bodies(taking_parameters_anywhere(keeping_slashes(ASGIHandler())))),
+        with_request_ids(
+            limiting_bodies(with_short_way(taking_parameters_anywhere(keeping_slashes(ASGIHandler()))))
+        ),
+        http="h11",
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -69,23 +80,48 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     await server.serve(sockets)
     await sweeping
     await triggering
+    if listening is not None:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
     pool.shutdown(wait=True)
 
 
-async def _sweep(events: Any) -> None:
+def _events() -> tuple[Events, asyncio.Task[None] | None]:
+    """Those of this process, or of all over one PostgreSQL with the task that listens."""
+    from django.db import connection
+
+    from shipline.coordinator.events import Events
+
+    loop = asyncio.get_running_loop()
+    if connection.vendor != "postgresql":
+        return Events(loop), None
+    from shipline.coordinator.shared_events import SharedEvents
+
+    shared = SharedEvents(loop, libpq_parameters())
+    return shared, loop.create_task(shared.listen())
+
+
+async def _sweep(events: Events) -> None:
+    from django.db import InterfaceError, OperationalError
+
     from shipline.coordinator.services import in_database
     from shipline.coordinator.sweeps import Sweeper
 
     sweeper = Sweeper()
     while not await events.wait((), SWEEP_SECONDS):
+        if not events.may_sweep:
+            continue
         try:
             await in_database(sweeper.sweep)
+        except (InterfaceError, OperationalError) as error:
+            logging.getLogger(__name__).warning("the sweep failed; it goes on: %s", error)
         except Exception:
             logging.getLogger(__name__).exception("the sweep failed; it goes on")
 
 
 async def _trigger(events: Any) -> None:
     """Pipelines that start by themselves; at once when somebody tells of one."""
+    from django.db import InterfaceError, OperationalError
     from django.utils import timezone
 
     from shipline.coordinator import triggering
@@ -93,7 +129,11 @@ async def _trigger(events: Any) -> None:
 
     with events.watch("triggers") as watch:
         while not events.stopping.is_set():
-            await in_database(triggering.start_what_is_due, timezone.now())
+            if events.may_sweep:
+                try:
+                    await in_database(triggering.start_what_is_due, timezone.now())
+                except (InterfaceError, OperationalError) as error:
+                    logging.getLogger(__name__).warning("triggers wait for the next look: %s", error)
             await watch.changed(SWEEP_SECONDS)
 
 

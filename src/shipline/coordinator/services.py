@@ -6,6 +6,7 @@ It hangs on Django's app registry, which is where a request can reach it.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,14 +15,25 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from django.apps import apps
 
 from shipline.config import Config, DataFolder
+from shipline.coordinator import database
 from shipline.coordinator.rate_limits import RateLimits
 from shipline.coordinator.repositories import Repositories
 
 if TYPE_CHECKING:
     from shipline.coordinator.events import Events
+    from shipline.coordinator.waiting_line import WaitingLine
 
+# When a thread of the pool has last used its connection.
+_thread = threading.local()
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def _line() -> WaitingLine:
+    # It stands above models, which want Django to be ready.
+    from shipline.coordinator.waiting_line import WaitingLine
+
+    return WaitingLine()
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,7 @@ class Services:
     # The pushes under way: the token of their hooks -> project and user.
     pushes: dict[str, tuple[int, int]] = field(default_factory=dict)
     rate_limits: RateLimits = field(default_factory=RateLimits)
+    line: WaitingLine = field(default_factory=_line)
 
 
 def install(services: Services) -> None:
@@ -46,6 +59,14 @@ def services() -> Services:
 
 
 async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run a use case in a thread of the pool, each of which keeps its connection."""
+    """Run a use case in a thread of the pool, each of which keeps its connection.
+
+    It is done again when PostgreSQL has ended it because of a deadlock: nothing of it has happened.
+    """
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(services().pool, lambda: function(*args, **kwargs))
+    return await loop.run_in_executor(services().pool, lambda: _attempt(function, *args, **kwargs))
+
+
+def _attempt(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    _thread.used = database.usable_connection(getattr(_thread, "used", 0.0))
+    return database.again_after_deadlock(function)(*args, **kwargs)

@@ -22,6 +22,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "shipline.coordinator.http.unreachable.DatabaseMiddleware",
 ]
 ROOT_URLCONF = "shipline.coordinator.urls"
 TEMPLATES: list[dict[str, Any]] = [

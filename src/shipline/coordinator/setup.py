@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
-from typing import Any
 
 import django
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from shipline.config import Config, DataFolder
+from shipline.coordinator import database, tokens
 from shipline.coordinator import settings as fixed
-from shipline.coordinator import tokens
+from shipline.coordinator.folder import starting
+from shipline.coordinator.id_token_key import ensure_key
 from shipline.coordinator.registry_certificate import ensure_certificate
+from shipline.coordinator.secret_files import write_secret
 
 ADMIN = "root"
 
 
-def configure(data: DataFolder, config: Config) -> None:
-    """Make Django ready for this data folder; to be called once per process."""
+def configure(data: DataFolder, config: Config, database_url: str | None) -> None:
+    """Make Django ready for this data folder, which is held; to be called once per process."""
     folder = data.coordinator
-    for name in ("repositories", "traces", "artifacts", "uploads"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    for left in (folder / "uploads").iterdir():
-        # Of the life before this one; nobody sends the rest.
-        left.unlink()
+    with starting(folder):
+        secret = _secret(folder / "secret-key")
     never_change = {name: getattr(fixed, name) for name in dir(fixed) if name.isupper()}
     depends = {
-        "SECRET_KEY": _secret(folder / "secret-key"),
+        "SECRET_KEY": secret,
         "TEMPLATES": [{**fixed.TEMPLATES[0], "DIRS": [Path(__file__).parent / "web" / "templates"]}],
         "FILE_UPLOAD_TEMP_DIR": str(folder / "uploads"),
-        "DATABASES": {"default": _database(folder / "db.sqlite3")},
+        "DATABASES": {"default": database.settings_of(database_url, folder / "db.sqlite3")},
         "SHIPLINE_DATA": data,
         "SHIPLINE_CONFIG": config,
     }
@@ -42,40 +41,35 @@ def configure(data: DataFolder, config: Config) -> None:
     django.setup()
 
 
-def _database(path: Path) -> dict[str, Any]:
-    """SQLite, with many readers beside one writer."""
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(path),
-        "OPTIONS": {
-            # A transaction takes the write lock when it begins, so that two never deadlock half way.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
-        },
-    }
-
-
 def prepare(data: DataFolder) -> None:
-    """Migrate the database; on the first start make the administrator, its token and the registry's key."""
-    call_command("migrate", verbosity=0, interactive=False)
-    user_model = apps.get_model("auth", "User")
-    user, _ = user_model.objects.get_or_create(
-        username=ADMIN, defaults={"is_superuser": True, "is_staff": True, "first_name": "Administrator"}
-    )
-    if not data.admin_token.exists():
-        token = tokens.create_personal_access_token(user, "first administrator token", ["api", "admin_mode"])
-        write_secret(data.admin_token, token)
-    ensure_certificate(data.registry_token_certificate)
+    """Migrate the database; on the first start make the administrator, its token and the keys that sign. Raises
+    HostError when the database cannot be reached."""
+    with database.reached(), starting(data.coordinator), database.starting_alone():
+        _migrate()
+        user_model = apps.get_model("auth", "User")
+        user, fresh = user_model.objects.get_or_create(
+            username=ADMIN, defaults={"is_superuser": True, "is_staff": True, "first_name": "Administrator"}
+        )
+        if fresh or not data.admin_token.exists():
+            # A folder that was used with another database has a token already; it goes on being the one.
+            kept = (
+                data.admin_token.read_text().strip()
+                if data.admin_token.exists()
+                else tokens.fresh(tokens.PERSONAL)
+            )
+            tokens.create_personal_access_token(
+                user, "first administrator token", ["api", "admin_mode"], token=kept
+            )
+            write_secret(data.admin_token, kept)
+        ensure_certificate(data.registry_token_certificate)
+        ensure_key(data.id_token_key)
 
 
-def write_secret(path: Path, value: str) -> None:
-    """A file that only its owner can read, all at once."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(value + "\n")
-    temporary.replace(path)
+def _migrate() -> None:
+    """Only when there is something to do: Django looks at much more than that, at every start."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0, interactive=False)
 
 
 def _secret(path: Path) -> str:

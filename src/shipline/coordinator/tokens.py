@@ -54,11 +54,11 @@ def digest(token: str) -> str:
 
 
 def create_personal_access_token(
-    user: User, name: str, scopes: list[str], expires_at: datetime | None = None
+    user: User, name: str, scopes: list[str], expires_at: datetime | None = None, token: str = ""
 ) -> str:
     from shipline.coordinator.models import PersonalAccessToken
 
-    token = fresh(PERSONAL)
+    token = token or fresh(PERSONAL)
     PersonalAccessToken.objects.create(
         user=user, name=name, scopes=scopes, token_hash=digest(token), expires_at=expires_at
     )
@@ -98,6 +98,10 @@ def runner_of(token: str) -> Runner | None:
         return None
     valid = Q(token_expires_at=None) | Q(token_expires_at__gt=timezone.now())
     return Runner.objects.filter(valid, token_hash=digest(token)).first()
+
+
+def has_expired(runner: Runner) -> bool:
+    return runner.token_expires_at is not None and runner.token_expires_at <= timezone.now()
 
 
 def job_of(token: str) -> Job | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from shipline.coordinator.http import git, hooks, registry_tokens
+from shipline.coordinator.http import git, hooks, open_id, registry_tokens
 from shipline.coordinator.http.rest import api as rest
 from shipline.coordinator.http.runner_api import artifacts, jobs, runners, traces
 from shipline.coordinator.web import actions, environments, live, merge_requests, schedules, views
@@ -30,6 +30,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("-/readiness", views.readiness),
     path("-/internal/hooks/<str:name>", hooks.hook),
     path("jwt/auth", registry_tokens.auth),
+    path(".well-known/openid-configuration", open_id.configuration),
+    path("oauth/discovery/keys", open_id.keys),
+    # The older name, which Vaults are still set up with.
+    path("-/jwks", open_id.keys),
     # The Runner API's paths stand before REST v4's: some of them look alike.
     path("api/v4/runners", runners.collection(_listing())),
     path("api/v4/runners/verify", runners.verify),

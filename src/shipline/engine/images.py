@@ -41,12 +41,14 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class PulledImage:
-    """`id` is the engine's (`sha256:...`), to start containers from. `digest` is the registry's, if known."""
+    """`id` is the engine's (`sha256:...`), to start containers from. `digest` is the registry's, if known.
+    `platform` as `linux/amd64`."""
 
     id: str
     digest: str | None
     pulled: bool
     config: Mapping[str, Any]
+    platform: str = ""
 
 
 def address_for_engine(name: str, aliases: Mapping[str, str]) -> ImageReference:
@@ -118,7 +120,8 @@ def _pulled(reference: ImageReference, details: Mapping[str, Any], *, pulled: bo
     prefix = f"{_without_tag(reference)}@"
     digests = [d.removeprefix(prefix) for d in details.get("RepoDigests") or [] if d.startswith(prefix)]
     digest = digests[0] if digests else None
-    return PulledImage(details["Id"], digest, pulled, details.get("Config") or {})
+    platform = f"{details.get('Os', '')}/{details.get('Architecture', '')}"
+    return PulledImage(details["Id"], digest, pulled, details.get("Config") or {}, platform)
 
 
 _DENIED = ("denied", "unauthorized", "authentication required", "no basic auth", "forbidden")

@@ -240,6 +240,12 @@ class JobPayload(Message):
     run: str = ""
     policy_options: PolicyOptions = PolicyOptions()
 
+    @model_serializer(mode="wrap")
+    def _no_steps_are_no_member(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A runner of today reads `run` as JSON whenever it is there, and an empty text is none."""
+        given: dict[str, Any] = handler(self)
+        return given if self.run else {name: value for name, value in given.items() if name != "run"}
+
 
 class RunnerFeatures(Message):
     """What a runner can do; each member a runner does not send counts as False."""

@@ -46,6 +46,7 @@ async def system(data: DataFolder, *, aliases: Sequence[str], progress: Progress
     """Bring everything up, yield while it runs, take everything down again, whatever happened."""
     async with AsyncExitStack() as stack:
         stack.enter_context(state.hold(data))
+        database_url = config.take_database_url()
         owner = data.owner()
         docker_host = await stack.enter_async_context(engine(progress))
         stack.enter_context(guard(owner, docker_host, data.run / "guard.lock"))
@@ -62,7 +63,8 @@ async def system(data: DataFolder, *, aliases: Sequence[str], progress: Progress
         progress("Starting the coordinator")
         children: list[Child] = []
         stack.push_async_callback(_stop_all, children)
-        await _start(children, data, "coordinator", ("coordinator",), environment)
+        secret = {config.DATABASE_URL: database_url} if database_url else {}
+        await _start(children, data, "coordinator", ("coordinator",), environment | secret)
         await _answers(f"{settled.coordinator.external_url}/-/readiness", children[-1])
 
         progress("Starting the registry")

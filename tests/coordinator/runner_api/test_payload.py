@@ -121,7 +121,6 @@ def test_the_payload_has_every_member(project: Project, work_tree: WorkTree, run
         "cache": [],
         "hooks": [],
         "secrets": {},
-        "run": "",
         "policy_options": {
             "execution_policy_job": False,
             "policy_name": "",

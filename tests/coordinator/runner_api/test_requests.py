@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import (
     Coordinator,
@@ -13,6 +14,8 @@ from tests.coordinator.server import (
     Runner,
     WorkTree,
 )
+
+pytestmark = on_both_databases
 
 
 def test_without_a_job_the_answer_is_204_with_the_queue_s_value(runner: Runner) -> None:

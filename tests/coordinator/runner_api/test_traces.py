@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import (
     DEVELOPER,
@@ -15,6 +16,8 @@ from tests.coordinator.server import (
     Project,
     until,
 )
+
+pytestmark = on_both_databases
 
 
 def test_the_log_grows_piece_by_piece(project: Project, job: Job) -> None:

@@ -6,6 +6,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import (
     ZIP,
@@ -14,6 +15,8 @@ from tests.coordinator.server import (
     Runner,
     WorkTree,
 )
+
+pytestmark = on_both_databases
 
 
 def test_only_the_job_s_own_token_opens_it(project: Project, work_tree: WorkTree, runner: Runner) -> None:

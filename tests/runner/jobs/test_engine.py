@@ -203,6 +203,9 @@ async def test_a_registry_that_does_not_answer_is_asked_three_times_and_then_the
     with pytest.raises(EngineError, match="its pull policy is never"):
         await images.get(ContainerSpec("x", "127.0.0.1:9/app", ("always", "never"), {}))
     assert said.count("Pulling docker image 127.0.0.1:9/app ...") == 3
+    with pytest.raises(EngineError, match="is not there, and its pull policy is never"):
+        await images.get(ContainerSpec("x", PYTHON, ("never",), {}, "linux/s390x"))
+    assert (await images.get(ContainerSpec("x", PYTHON, ("never",), {}))).platform.startswith("linux/")
     with pytest.raises(ImagePullFailed) as failed:
         await images.get(ContainerSpec("x", "127.0.0.1:9/app", ("always",), {}))
     assert result_of(failed.value).failure_reason == "runner_external_dependency_failure"

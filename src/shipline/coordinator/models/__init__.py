@@ -11,6 +11,7 @@ from shipline.coordinator.models.merge_request import MergeRequest
 from shipline.coordinator.models.pending_push import PendingPush
 from shipline.coordinator.models.pipeline import Pipeline
 from shipline.coordinator.models.project import Membership, Project, ProtectedBranch, ProtectedTag
+from shipline.coordinator.models.release import Release, ReleaseLink
 from shipline.coordinator.models.resource_group import ResourceGroup
 from shipline.coordinator.models.runner import RegistrationToken, Runner, RunnerManager
 from shipline.coordinator.models.schedule import PipelineSchedule
@@ -40,6 +41,8 @@ __all__ = [
     "ProtectedBranch",
     "ProtectedTag",
     "RegistrationToken",
+    "Release",
+    "ReleaseLink",
     "ResourceGroup",
     "Runner",
     "RunnerManager",

@@ -18,4 +18,8 @@ class ProjectCiSettings(models.Model):
 
 def ci_settings_of(project: Project) -> ProjectCiSettings:
     """The project's, saved or not."""
-    return ProjectCiSettings.objects.filter(project=project).first() or ProjectCiSettings(project=project)
+    try:
+        found: ProjectCiSettings = project.ci_settings
+    except ProjectCiSettings.DoesNotExist:
+        return ProjectCiSettings(project=project)
+    return found

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from shipline.coordinator.models.demand import DemandField
 from shipline.coordinator.models.environment import Environment
 from shipline.coordinator.models.pipeline import Pipeline
 from shipline.coordinator.models.project import Project
@@ -26,6 +27,8 @@ class Job(models.Model):
     status = models.CharField(max_length=24, default="created")
     reason = models.CharField(max_length=255, default="", blank=True)
     definition = models.JSONField()
+    # What queue.py compares with runners.
+    demand = DemandField(max_length=700, default="", editable=False)
     bridge = models.BooleanField(default=False)
     variables = models.JSONField(default=list)
     inputs = models.JSONField(default=dict)
@@ -57,4 +60,9 @@ class Job(models.Model):
     contacted_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = (models.Index(fields=["status", "id"], name="queue"),)
+        indexes = (
+            models.Index(fields=["status", "id"], name="queue"),
+            # The first job of each demand, and which demands there are: queue.py.
+            models.Index(fields=["status", "demand", "id"], name="queue_by_demand"),
+            models.Index(fields=["pipeline", "status"], name="jobs_of_pipeline"),
+        )

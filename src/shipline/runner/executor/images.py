@@ -43,7 +43,7 @@ class Images:
         for policy in spec.pull_policies:
             if policy != "always":
                 found = await find_image(self.docker, spec.image, self.aliases)
-                if found is not None:
+                if found is not None and fits(found.platform, spec.platform):
                     self._found(spec, found, quiet)
                     return found
                 if policy == "never":
@@ -91,3 +91,10 @@ class Images:
             return None
         self.say(f"Authenticating with credentials from {found[1]}")
         return found[0]
+
+
+def fits(there: str, wanted: str) -> bool:
+    """Whether an image's platform is the one that is asked for; variants such as `/v8` are not known of it."""
+    return (
+        not wanted or there.split("/")[:2] == (wanted if "/" in wanted else f"linux/{wanted}").split("/")[:2]
+    )

@@ -34,6 +34,8 @@ from shipline.coordinator.http.rest import (
     projects,
     protected_branches,
     protected_tags,
+    release_links,
+    releases,
     resource_groups,
     runners,
     schedules,
@@ -69,6 +71,9 @@ RESOURCES = (
 )  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)
+# A tag's name may hold slashes: what ends in one would take all that comes after it.
+for releasing in (releases.router, release_links.router, releases.by_tag):
+    api.add_router("", releasing)
 
 
 @api.exception_handler(HttpError)

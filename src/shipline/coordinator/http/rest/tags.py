@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,13 +15,20 @@ from shipline.coordinator.access import Ability
 from shipline.coordinator.browsing import Ref
 from shipline.coordinator.http.rest.commits import commit_json
 from shipline.coordinator.http.rest.lookup import find_project, me, page_of
-from shipline.coordinator.models import Project
+from shipline.coordinator.models import Project, Release
 from shipline.coordinator.services import services
 
 router = Router()
 
 
-def tag_json(project: Project, tag: Ref) -> dict[str, Any]:
+def tags_json(project: Project, tags: Sequence[Ref]) -> list[dict[str, Any]]:
+    names = [tag.name for tag in tags]
+    rows = Release.objects.filter(project=project, tag__in=names).values_list("tag", "description")
+    described = dict(rows)
+    return [_tag_json(project, tag, described.get(tag.name)) for tag in tags]
+
+
+def _tag_json(project: Project, tag: Ref, description: str | None) -> dict[str, Any]:
     # A tag may point at what is no commit.
     sha = services().repositories.resolve(project.pk, tag.target)
     return {
@@ -28,7 +36,7 @@ def tag_json(project: Project, tag: Ref) -> dict[str, Any]:
         "message": tag.message,
         "target": tag.target,
         "commit": commit_json(project, browsing.commit(project.pk, sha)) if sha is not None else None,
-        "release": None,
+        "release": {"tag_name": tag.name, "description": description} if description is not None else None,
         "protected": bool(protections.tag_levels(project, tag.name)),
         "created_at": tag.created_at if tag.target != tag.sha else None,
     }
@@ -51,7 +59,7 @@ def list_tags(
     found = [tag for tag in browsing.refs(project.pk, "tags") if wanted in tag.name.lower()]
     by_date = asked.order_by == "updated"
     found.sort(key=lambda tag: (tag.created_at if by_date else "", tag.name), reverse=asked.sort == "desc")
-    return [tag_json(project, tag) for tag in page_of(request, found, response, asked.page, asked.per_page)]
+    return tags_json(project, page_of(request, found, response, asked.page, asked.per_page))
 
 
 class NewTag(Schema):
@@ -67,7 +75,7 @@ def new_tag(request: HttpRequest, project_id: str, body: NewTag) -> tuple[int, d
         refs.create_tag(project, me(request), body.tag_name, body.ref, body.message or "")
     except refs.RefusedRef as error:
         raise HttpError(error.status, error.words) from error
-    return 201, tag_json(project, _one(project, body.tag_name))
+    return 201, tags_json(project, [_one(project, body.tag_name)])[0]
 
 
 def _one(project: Project, name: str) -> Ref:
@@ -80,7 +88,7 @@ def _one(project: Project, name: str) -> Ref:
 @router.get("/projects/{project_id}/repository/tags/{path:name}")
 def get_tag(request: HttpRequest, project_id: str, name: str) -> dict[str, Any]:
     project = find_project(request, project_id, Ability.READ_CODE)
-    return tag_json(project, _one(project, name))
+    return tags_json(project, [_one(project, name)])[0]
 
 
 @router.delete("/projects/{project_id}/repository/tags/{path:name}", response={204: None})

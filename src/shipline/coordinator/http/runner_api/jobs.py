@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from shipline.coordinator import job_updates, queue, runners, tokens
@@ -31,19 +33,31 @@ async def request_job(request: HttpRequest) -> HttpResponseBase:
     only(request, "POST")
     asked = api.JobRequest.model_validate_json(body(request, api.REQUEST_LIMIT))
     limit_token("job_requests", asked.token)
-    caller = await in_database(runners.contact, asked.token, asked.system_id, asked.info, address_of(request))
-    events = services().events
-    version = events.queue_version
-    if asked.last_update != version:
-        # Something happened since it asked last: look first, wait (with the new value) next time.
-        return await _job_or_nothing(caller, version)
-    if await events.wait(("queue",), LONG_POLL_SECONDS) and not events.stopping.is_set():
-        return await _job_or_nothing(caller, events.queue_version)
+    events, line = services().events, services().line
+    with events.watch("queue") as watch:
+        caller, version, handed = await in_database(_look, asked, address_of(request))
+        if handed is not None:
+            return _answer(handed, version)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LONG_POLL_SECONDS
+        # What others were quicker with is no news: it waits on.
+        while await watch.changed(max(0.0, end - loop.time())) and not events.stopping.is_set():
+            version = events.queue_version
+            handed = await line.look(events, lambda: in_database(queue.take_job_after_waiting, caller))
+            if handed.payload is not None or handed.conflict:
+                return _answer(handed, version)
     return _nothing(version)
 
 
-async def _job_or_nothing(caller: runners.Caller, version: str) -> HttpResponseBase:
-    handed = await in_database(queue.take_job, caller)
+def _look(asked: api.JobRequest, address: str) -> tuple[runners.Caller, str, queue.Handed | None]:
+    """Who asks, the queue's version, and what they get; None when nothing has happened since they asked last."""
+    caller = runners.contact(asked.token, asked.system_id, asked.info, address)
+    # Before the look at the queue: what comes during it is news the next time.
+    version = services().events.queue_version
+    return caller, version, queue.take_job(caller) if asked.last_update != version else None
+
+
+def _answer(handed: queue.Handed, version: str) -> HttpResponseBase:
     if handed.payload is not None:
         # Without X-GitLab-Last-Update: more jobs may be pending, and the runner must not wait for the next
         # change.
