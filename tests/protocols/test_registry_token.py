@@ -135,7 +135,9 @@ def read(text: str, **arguments: Any) -> dict[str, Any]:
 
 def test_a_token_says_what_was_granted() -> None:
     now = moment()
-    claims = read(token(Scope("repository", "acme/app", ("pull", "push")), Scope("registry", "catalog", ()), now=now))
+    claims = read(
+        token(Scope("repository", "acme/app", ("pull", "push")), Scope("registry", "catalog", ()), now=now)
+    )
     assert claims == {
         "iss": "the-issuer",
         "sub": "ada",
