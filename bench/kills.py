@@ -23,18 +23,21 @@ def figures(runs: int, say: Callable[[str], None], seed: int) -> list[Figure]:
         say(fault)
     begun = sum(found.begun.values())
     more_than_once = sum(count - 1 for count in found.begun.values() if count > 1)
+    left = len(found.left) + len(found.journal)
     return [
         Figure("kills: the whole run", (found.seconds,), note=f"seed {seed}"),
-        _count("kills: jobs", found.jobs, found.final()),
-        _count("kills: kills", sum(found.kills.values()), found.kills),
-        _count("kills: attempts", len(found.attempts), found.lost()),
-        _count("kills: scripts begun", begun, {"come to their end": sum(found.ended.values())}),
-        _count("kills: scripts begun more than once", more_than_once, aim=1),
-        _count("kills: left on the engine or in a journal", len(found.left) + len(found.journal), aim=1),
-        _count("kills: faults", len(faults), aim=1),
+        _count("kills: jobs", found.jobs, "jobs", found.final()),
+        _count("kills: kills", sum(found.kills.values()), "kills", found.kills),
+        _count("kills: attempts", len(found.attempts), "attempts", found.lost()),
+        _count("kills: scripts begun", begun, "scripts", {"come to their end": sum(found.ended.values())}),
+        _count("kills: scripts begun more than once", more_than_once, "scripts", aim=1),
+        _count("kills: left on the engine or in a journal", left, "things", aim=1),
+        _count("kills: faults", len(faults), "faults", aim=1),
     ]
 
 
-def _count(name: str, count: int, parts: Mapping[str, int] | None = None, aim: float | None = None) -> Figure:
+def _count(
+    name: str, count: int, unit: str, parts: Mapping[str, int] | None = None, aim: float | None = None
+) -> Figure:
     note = ", ".join(f"{number} {word}" for word, number in sorted((parts or {}).items()))
-    return Figure(name, (float(count),), aim, note, unit="")
+    return Figure(name, (float(count),), aim, note, unit)

@@ -13,7 +13,7 @@ from rich.table import Table
 @dataclass(frozen=True)
 class Figure:
     """`seconds` holds every measurement, none where `note` says why. `aim` is what we want to stay under, for
-    the median; with `at_least`, what we want to reach. A ratio has the unit `x`, a count none, others their own."""
+    the median; with `at_least`, what we want to reach. A ratio has the unit `x`, others their own."""
 
     name: str
     seconds: tuple[float, ...]
@@ -35,14 +35,6 @@ class Figure:
     def document(self) -> dict[str, Any]:
         if not self.seconds:
             return {"name": self.name, "runs": 0, "note": self.note}
-        if not self.unit:
-            return {
-                "name": self.name,
-                "count": int(self.median),
-                "aim_below": self.aim,
-                "met": self.met,
-                "note": self.note,
-            }
         if self.unit == "x":
             return {
                 "name": self.name,
@@ -90,11 +82,6 @@ def table(figures: Sequence[Figure]) -> Table:
             continue
         met = {None: "", True: "[green]met[/green]", False: "[red]missed[/red]"}[figure.met]
         sign = "≥" if figure.at_least else "<"
-        note = " ".join(word for word in (met, figure.note) if word)
-        if not figure.unit:
-            aim = "" if figure.aim is None else f"{sign} {figure.aim:g}"
-            shown.add_row(figure.name, f"{figure.median:.0f}", "", "", "", aim, note)
-            continue
         shown.add_row(
             figure.name,
             f"{figure.median:.3f} {figure.unit}",
@@ -102,6 +89,6 @@ def table(figures: Sequence[Figure]) -> Table:
             f"{max(figure.seconds):.3f}",
             str(len(figure.seconds)),
             "" if figure.aim is None else f"{sign} {figure.aim:g} {figure.unit}",
-            note,
+            " ".join(word for word in (met, figure.note) if word),
         )
     return shown

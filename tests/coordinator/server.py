@@ -120,21 +120,7 @@ class Coordinator:
 
     def start_as_configured(self) -> None:
         """Beside another over the same folder: at its own port, the rest as the other."""
-        self._launch("--port", str(self.port))
-        self._until_ready()
-
-    def launch(self) -> None:
-        """The process, with the settings that lie there; nobody waits for it to be ready."""
-        self._launch()
-
-    def _launch(self, *more: str) -> None:
-        words = [sys.executable, "-m", "shipline", "coordinator", "--data", str(self.data.root), *more]
-        with (self.data.root / "coordinator.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment()
-            )
-
-    def _until_ready(self) -> None:
+        self.launch()
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             with suppress(httpx.TransportError), self.client() as client:
@@ -142,6 +128,15 @@ class Coordinator:
                     return
             time.sleep(0.02)
         pytest.fail(f"It did not start:\n{self.log[-3000:]}")
+
+    def launch(self) -> None:
+        """The process, with the settings that lie there; nobody waits for it to be ready."""
+        words = [sys.executable, "-m", "shipline", "coordinator", "--data", str(self.data.root)]
+        words += ["--port", str(self.port)]
+        with (self.data.root / "coordinator.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment()
+            )
 
     def environment(self) -> dict[str, str]:
         return os.environ | ({config.DATABASE_URL: self.database_url} if self.database_url else {})
