@@ -84,7 +84,7 @@ def _holder(group: ResourceGroup) -> Holder | None:
 
 
 def _still_waiting(job_id: int) -> Job | None:
-    job = lock(Job(pk=job_id))
+    job = lock(Job.objects.get(pk=job_id))
     return job if job.status == JobStatus.WAITING_FOR_RESOURCE else None
 
 
