@@ -8,7 +8,7 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
@@ -44,6 +44,7 @@ from shipline.coordinator.http.rest import (
 )
 from shipline.coordinator.http.rest.callers import AccessToken, InsufficientScope
 from shipline.coordinator.http.rest.lookup import Invalid
+from shipline.coordinator.http.unreachable import unreachable
 from shipline.version import __version__
 
 api = NinjaAPI(
@@ -109,7 +110,9 @@ def _invalid(request: HttpRequest, error: NinjaValidationError) -> HttpResponse:
 
 
 @api.exception_handler(Exception)
-def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
+def _failed(request: HttpRequest, error: Exception) -> HttpResponseBase:
+    if (away := unreachable(request, error)) is not None:
+        return away
     logging.getLogger(__name__).error("%s %s failed", request.method, request.path, exc_info=error)
     return api.create_response(request, {"message": "500 Internal Server Error"}, status=500)
 
