@@ -33,7 +33,9 @@ class Watch:
         if self.stopping.is_set():
             return True
         try:
-            await asyncio.wait_for(self.woken.wait(), seconds)
+            # Not `wait_for`, which makes a task each time: one job wakes hundreds who wait here.
+            async with asyncio.timeout(seconds):
+                await self.woken.wait()
         except TimeoutError:
             return False
         self.woken.clear()

@@ -87,7 +87,7 @@ def facts_of_job(
         runner_id=runner.pk,
         runner_description=runner.description,
         runner_tags=tuple(runner.tags),
-        instance_id=services().data.owner(),
+        instance_id=services().owner,
         queued_seconds=waited,
         queue_size=queue_size,
         queue_depth=queue_depth,

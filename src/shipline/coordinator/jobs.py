@@ -11,11 +11,14 @@ from shipline.coordinator.progress import advance_pipeline, change_status, lock,
 from shipline.coordinator.refusal import NotKnown, Refusal
 from shipline.model.status import FINISHED, JobStatus
 
+# The database's numbers end here.
+ID_LIMIT = 1 << 63
+
 
 def job_for_runner(job_id: int, token: str) -> Job:
     """The job, for its runner; it may be over. Raises Refusal 403 for any other token."""
     job = None
-    if 0 < len(token) <= tokens.LENGTH_LIMIT:
+    if 0 < len(token) <= tokens.LENGTH_LIMIT and job_id < ID_LIMIT:
         job = _BY_TOKEN.first(job_id, tokens.digest(token))
     if job is None:
         raise NotKnown(403, "403 Forbidden")

@@ -15,6 +15,8 @@ from shipline.model.status import JobStatus
 
 # So many are counted for `queue_size`, which runners show in their metrics.
 COUNTED = 1000
+# Of a pipeline of a thousand jobs these are long texts, and no job is made of them.
+NOT_FOR_RUNNERS = ("decisions", "errors", "stages", "auto_cancel")
 # For each demand its oldest job: from one demand to the next larger by the index, whatever lies between.
 _FIRST_OF_EACH = """
 WITH RECURSIVE found (demand) AS (
@@ -64,8 +66,12 @@ def lock_first(demand: str) -> Job | None:
 
 
 def _first(demand: str) -> QuerySet[Job]:
-    related = of_demand(demand).select_related(
-        "pipeline", "project", "pipeline__user", "project__ci_settings", "environment", "resource_group"
+    related = (
+        of_demand(demand)
+        .select_related(
+            "pipeline", "project", "pipeline__user", "project__ci_settings", "environment", "resource_group"
+        )
+        .defer(*(f"pipeline__{name}" for name in NOT_FOR_RUNNERS))
     )
     if connection.features.has_select_for_update_skip_locked:
         related = related.select_for_update(of=("self",), skip_locked=True, no_key=True)

@@ -14,7 +14,7 @@ from shipline.coordinator.abilities import missing
 from shipline.coordinator.definitions import JOB_DEFINITION, VARIABLES, definition_of, predefined_of
 from shipline.coordinator.models import Job, Pipeline, ResourceGroup
 from shipline.coordinator.places import InvalidEnvironment, has_place, place
-from shipline.coordinator.prepared import Prepared
+from shipline.coordinator.prepared import Prepared, PreparedUpdate
 from shipline.coordinator.services import services
 from shipline.errors import ShiplineError
 from shipline.model.definition import JobDefinition
@@ -248,7 +248,7 @@ def change_status(job: Job, status: JobStatus, reason: str = "", **fields: Any) 
         job.finished_at = now
     for name, value in fields.items():
         setattr(job, name, value)
-    job.save()
+    _JOB.write(job)
     deployments.follow(job)
     if status in FINISHED and job.resource_group_id is not None:
         ResourceGroup.objects.filter(pk=job.resource_group_id, holder=job).update(holder=None)
@@ -256,6 +256,16 @@ def change_status(job: Job, status: JobStatus, reason: str = "", **fields: Any) 
         # It waits for no runner: `downstream.py` sees to it as soon as this can be seen.
         change_status(job, JobStatus.RUNNING, "its pipeline is being made")
         tell("triggers")
+
+
+# What a job is stays as it was made, and is most of its row.
+_MADE_OF = frozenset(
+    {
+        "id", "project", "pipeline", "name", "stage", "stage_index", "definition", "demand", "bridge", "attempt",
+        "created_at",
+    }
+)  # fmt: skip
+_JOB = PreparedUpdate(Job, [one.name for one in Job._meta.concrete_fields if one.name not in _MADE_OF])
 
 
 def start(job: Job, reason: str) -> None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from django.apps import apps
@@ -47,6 +48,11 @@ class Services:
     pushes: dict[str, tuple[int, int]] = field(default_factory=dict)
     rate_limits: RateLimits = field(default_factory=RateLimits)
     line: WaitingLine = field(default_factory=_line)
+
+    @cached_property
+    def owner(self) -> str:
+        """The data folder's id: every job is told it, and its file is read once."""
+        return self.data.owner()
 
 
 def install(services: Services) -> None:

@@ -9,12 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
-from shipline.coordinator.models import Group, GroupVariable, InstanceVariable, Project, ProjectVariable
+from shipline.coordinator.models import GroupVariable, InstanceVariable, Project, ProjectVariable
 from shipline.coordinator.models.group import paths_above
-from shipline.coordinator.models.variable import StoredVariable
 from shipline.model.variable import SettingsVariable, Variable
 
 KEY = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
@@ -84,24 +83,39 @@ def unmaskable(value: str, *, raw: bool) -> str:
 def settings_variables(project: Project) -> list[SettingsVariable]:
     """The instance's, those of the groups that the project lies in, and its own. Which of several of one key
     counts, `model/environment.py` knows."""
-    groups = Group.objects.filter(full_path__in=paths_above(project.path_with_namespace)).order_by(
-        "full_path"
-    )
-    levels: list[QuerySet[Any]] = [
-        InstanceVariable.objects.order_by("key"),
-        *(group.variables.order_by("key", "id") for group in groups),
-        project.variables.order_by("key", "id"),
-    ]
-    return [settings_variable(row, level) for level, rows in enumerate(levels) for row in rows]
+    paths = paths_above(project.path_with_namespace)
+    # A level is as deep as its path: the instance 0, then group by group, the project last.
+    question = _ON_ALL_LEVELS.format(groups=", ".join(["%s"] * len(paths)) or "NULL")
+    with connection.cursor() as cursor:
+        cursor.execute(question, [*paths, project.pk])
+        rows = cursor.fetchall()
+    found = [(_depth(path, len(paths)), key, number, *rest) for path, number, key, *rest in rows]
+    found.sort(key=lambda row: row[:3])
+    return [_settings_variable(level, key, *rest) for level, key, _, *rest in found]
 
 
-def settings_variable(row: StoredVariable, level: int) -> SettingsVariable:
-    variable = Variable(
-        row.key,
-        row.value,
-        public=False,
-        masked=row.masked,
-        file=row.variable_type == "file",
-        raw=row.raw,
-    )
-    return SettingsVariable(variable, row.protected, getattr(row, "environment_scope", "*"), level)
+# Asked for every job that a runner gets, so it is one question.
+_ON_ALL_LEVELS = """
+SELECT '', id, key, value, masked, variable_type, raw, protected, '*' FROM coordinator_instancevariable
+UNION ALL
+SELECT above.full_path, one.id, key, value, masked, variable_type, raw, protected, environment_scope
+FROM coordinator_groupvariable one JOIN coordinator_group above ON above.id = one.group_id
+WHERE above.full_path IN ({groups})
+UNION ALL
+SELECT NULL, id, key, value, masked, variable_type, raw, protected, environment_scope
+FROM coordinator_projectvariable WHERE project_id = %s
+"""
+
+
+def _depth(path: str | None, groups: int) -> int:
+    if path is None:
+        return groups + 1
+    return path.count("/") + 1 if path else 0
+
+
+def _settings_variable(
+    level: int, key: str, value: str, masked: bool, kind: str, raw: bool, protected: bool, scope: str
+) -> SettingsVariable:
+    # SQLite's truth is a number.
+    variable = Variable(key, value, public=False, masked=bool(masked), file=kind == "file", raw=bool(raw))
+    return SettingsVariable(variable, bool(protected), scope, level)

@@ -1,5 +1,6 @@
 """The runners that wait at this process when something comes into the queue: one job wakes them all, and only one
-gets it. They look a few at a time, and what one has seen saves the others from looking."""
+gets it. They look one after the other, and what one has seen saves the others from looking: together they would
+find one another's rows locked, and have to look again."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from dataclasses import dataclass, field
 from shipline.coordinator.events import Events
 from shipline.coordinator.queue import Handed
 
-AT_ONCE = 4
+# Whose look takes longer lets the next one by.
+PATIENCE_SECONDS = 0.1
 # A job that another has locked is either gone or back within milliseconds.
 AGAIN, AGAIN_SECONDS = 5, 0.01
 
@@ -21,7 +23,7 @@ class WaitingLine:
 
     # The queue's version at which a look has found no pending job at all.
     _empty_at: str = ""
-    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     async def look(self, events: Events, take: Callable[[], Awaitable[Handed]]) -> Handed:
         """What there is for a runner that was woken; `take` asks the database."""
@@ -30,9 +32,16 @@ class WaitingLine:
                 version = events.queue_version
                 if version == self._empty_at:
                     return Handed(nobody_waits=True)
-                handed = await take()
-                if handed.nobody_waits:
+                looking = asyncio.ensure_future(take())
+                try:
+                    await asyncio.wait((looking,), timeout=PATIENCE_SECONDS)
+                except asyncio.CancelledError:
+                    # Who has gone gets no job: a look that waits for its thread does not even begin.
+                    looking.cancel()
+                    raise
+                if looking.done() and looking.result().nobody_waits:
                     self._empty_at = version
+            handed = await looking
             if not handed.conflict:
                 return handed
             await asyncio.sleep(AGAIN_SECONDS)

@@ -88,7 +88,15 @@ def expand_for_runner(variables: Iterable[Variable]) -> tuple[Variable, ...]:
             done[variable.key] = _REFERENCE.sub(one, variable.value)
         return done[variable.key]
 
-    return tuple(replace(variable, value=value(variable, (variable.key,))) for variable in listed)
+    return tuple(
+        replace(variable, value=value(variable, (variable.key,))) if _refers(variable) else variable
+        for variable in listed
+    )
+
+
+def _refers(variable: Variable) -> bool:
+    """Most variables do not, and stay what they are."""
+    return not variable.raw and ("$" in variable.value or "%" in variable.value)
 
 
 def circle(variables: Mapping[str, str]) -> list[str] | None:

@@ -34,7 +34,8 @@ class Message(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, members: Any) -> Any:
-        if not isinstance(members, dict):
+        # Nearly all are whole: a look costs less than a copy.
+        if not isinstance(members, dict) or None not in members.values():
             return members
         return {name: value for name, value in members.items() if value is not None}
 
