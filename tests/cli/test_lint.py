@@ -313,3 +313,14 @@ def test_the_limits_of_another_server_are_given_by_name(place: Place) -> None:
     assert ended.code == 2
     assert "Did you mean 'parallel'?" in ended.err
     assert "whole number" in place.run("lint", "--limit", "parallel=-1").err
+
+
+def test_what_many_jobs_have_from_one_place_is_told_once(place: Place) -> None:
+    jobs = "".join(f"job-{number}: {{extends: .base, script: x}}\n" for number in range(8))
+    place.config(f".base:\n  before_scirpt: [y]\n{jobs}other: {{script: x, stgae: test}}\n")
+    said = place.run("lint").out
+    assert said.count("before_scirpt: [y]") == 1
+    assert "\n  jobs job-0, job-1, job-2, job-3, job-4, and 3 more\n" in said
+    assert "\n  job other\n" in said
+    assert "not valid  .gitlab-ci.yml: 9 errors" in said
+    assert len(place.run("lint", "--format", "json").json()["errors"]) == 9
