@@ -200,8 +200,11 @@ def test_a_locked_runner_stays_with_its_project(coordinator: Coordinator, projec
     assert (answer.status_code, "locked" in answer.text) == (403, True)
 
 
-def test_what_a_job_waits_for_is_told_alone_and_in_lists(project: Project, work_tree: WorkTree) -> None:
-    work_tree.ship(
+def test_what_a_job_waits_for_is_told_alone_and_in_lists(
+    own_coordinator: Coordinator, tmp_path: Path
+) -> None:
+    project = own_coordinator.project()
+    project.work_tree(tmp_path / "work-tree").ship(
         "one: {script: echo}\ntwo: {script: echo, tags: [gpu]}\nthree: {stage: deploy, script: echo}\n"
     )
 

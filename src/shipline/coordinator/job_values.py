@@ -14,7 +14,7 @@ from shipline.coordinator.variables import settings_variables
 from shipline.model.definition import JobDefinition
 from shipline.model.environment import scoped_values
 from shipline.model.expansion import expand, expand_all
-from shipline.model.variable import SettingsVariable, Variable, last_wins
+from shipline.model.variable import ABOVE_ALL, SettingsVariable, Variable, last_wins
 
 
 def job_environment(job: Job, definition: JobDefinition) -> JobEnvironment | None:
@@ -80,7 +80,7 @@ def _known(job: Job, definition: JobDefinition, handed_on: Iterable[Variable]) -
 def given_variables(job: Job) -> tuple[SettingsVariable, ...]:
     """What the pipeline was started with, and over it what the job was: they are above all others."""
     found = (*VARIABLES.validate_python(job.pipeline.variables), *VARIABLES.validate_python(job.variables))
-    return tuple(SettingsVariable(variable) for variable in last_wins(found))
+    return tuple(SettingsVariable(variable, level=ABOVE_ALL) for variable in last_wins(found))
 
 
 def _expanded(variables: Iterable[Variable]) -> dict[str, str]:

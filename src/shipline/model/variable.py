@@ -19,12 +19,17 @@ class Variable:
     raw: bool = False
 
 
+# The level of what a pipeline or a job was started with: groups cannot lie so deep.
+ABOVE_ALL = 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class SettingsVariable:
     """A variable that somebody set for a project, before it is known which job asks for it.
 
     `protected`: only for protected refs. `environment_scope`: `*` or an environment name with wildcards.
-    `level` says who set it: 0 the instance, then the groups from the outermost, then the project.
+    `level` says who set it: 0 the instance, then the groups from the outermost, then the project;
+    ABOVE_ALL whoever started the pipeline or the job.
     """
 
     variable: Variable
