@@ -11,7 +11,8 @@ import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
-from tests.browser.world import Coordinator, Project, coordinator, free_port, open_project
+from tests.browser.world import Coordinator, Project, coordinator, open_project
+from tests.ports import free_port
 
 from shipline.demo.gitlab import GitLab
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,12 +27,6 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20.0) 
         assert time.monotonic() < deadline, "that did not come true in time"
         await asyncio.sleep(0.02)
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.coordinator.databases import DATABASES
 from tests.coordinator.server import Coordinator, Project, Runner, WorkTree, running
+from tests.ports import free_port
 
 from shipline.config import Config, Registry
 from shipline.host.postgresql import Server, ensure_postgresql, server
@@ -29,7 +30,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
     """A PostgreSQL server for all tests; each has databases of its own. What its disk keeps is not tested."""
-    with server(ensure_postgresql(print), {"fsync": "off"}) as started:
+    with server(ensure_postgresql(print), {"fsync": "off"}, free_port()) as started:
         yield started
 
 

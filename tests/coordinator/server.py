@@ -3,25 +3,29 @@ by the real git, and a runner's calls one by one."""
 
 from __future__ import annotations
 
+import atexit
 import base64
 import io
 import os
+import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.ports import free_port
 
 from shipline import config
 from shipline.config import Config, DataFolder
@@ -49,12 +53,6 @@ FEATURES = dict.fromkeys(
 _numbers = count(1)
 # Nothing here speaks TLS, and reading the authorities for every client would take most of the tests' time.
 _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def zipped(**files: str | bytes) -> bytes:
@@ -177,21 +175,43 @@ class Coordinator:
 
 @contextmanager
 def running(
-    folder: Path, settings: Config | None = None, database_url: str = "", bridge: str = ""
+    folder: Path,
+    settings: Config | None = None,
+    database_url: str = "",
+    bridge: str = "",
+    *,
+    for_the_first_time: bool = False,
 ) -> Iterator[Coordinator]:
     """A coordinator that is gone afterwards, whatever was done to it. What it logs is part of every test: an
-    exception that nobody saw is a failure."""
+    exception that nobody saw is a failure. Over SQLite it has been started before, unless that is for a test
+    `for_the_first_time`."""
     coordinator = Coordinator(
         DataFolder(folder), settings or Config(), database_url=database_url, bridge=bridge
     )
+    first = for_the_first_time or bool(database_url)
+    if not first:
+        shutil.copytree(started_before(), folder, dirs_exist_ok=True)
     try:
         coordinator.start()
-        coordinator.prepare()
+        if first:
+            coordinator.prepare()
         yield coordinator
     finally:
         if coordinator.process is not None and coordinator.process.poll() is None:
             coordinator.end()
     assert "Traceback" not in coordinator.log, coordinator.log[-3000:]
+
+
+@cache
+def started_before() -> Path:
+    """The data folder of a coordinator that has ended: to make its database takes far longer than to start it, and
+    there are tests by the hundred that want one of their own."""
+    folder = Path(tempfile.mkdtemp(prefix="shipline-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with running(folder, for_the_first_time=True):
+        pass
+    (folder / "coordinator.log").unlink()
+    return folder
 
 
 @dataclass(frozen=True)
