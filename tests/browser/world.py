@@ -17,10 +17,10 @@ from shipline.config import DataFolder
 from shipline.demo.git import WorkTree
 from shipline.demo.gitlab import GitLab, Json
 
-START_SECONDS = 30.0
+START_SECONDS = 180.0
 
 
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
     """What `condition` answers, as soon as it is true."""
     deadline = time.monotonic() + seconds
     while not (found := await condition()):

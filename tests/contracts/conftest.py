@@ -31,7 +31,7 @@ from shipline.engine.reap import reap
 REGION = "us-east-1"
 TOOLKIT = "backstreetacademy/docker-aws"
 PYTHON = "python:3.11-slim"
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 REGISTRY_ADDRESS = "registry.example.internal:5999"
 
 
