@@ -3,16 +3,20 @@ them may run beside one another (pytest-xdist)."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
 # What pytest-asyncio has for every test, of which it makes nothing.
 FOR_ALL = {"event_loop_policy"}
 # One worker's, because each plays a whole machine: systems that start at the same moment choose the same free ports.
-ONE_MACHINE = (
+ONE_MACHINE = {
     "tests/contracts/test_local_ecs.py",
-    *(f"tests/scenarios/test_{name}.py" for name in ("pushes", "seed", "up")),
-)
+    "tests/scenarios/test_pushes.py",
+    "tests/scenarios/test_seed.py",
+    "tests/scenarios/test_up.py",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,12 +32,18 @@ def asks(item: pytest.Item) -> bool:
 
 
 class InPieces(LoadFileScheduling):
-    """A file in one piece, so that a worker has its fixtures once; and what must not run at the same time."""
+    """A file in one piece, so that a worker has its fixtures once, and so is what must not run at the same time;
+    in the order above, and not the files with the most tests first."""
+
+    def __init__(self, config: pytest.Config, log: Any = None) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
         return "one machine" if file in ONE_MACHINE else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> InPieces | None:
-    return InPieces(config, log) if config.getvalue("dist") == "loadfile" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InPieces:
+    """Whatever `--dist` says: nothing else is right for these tests."""
+    return InPieces(config, log)
