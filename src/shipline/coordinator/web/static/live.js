@@ -27,11 +27,16 @@
     for (const one of document.querySelectorAll("time")) show(one, distance(since(one.dateTime)));
   }, 1000);
 
-  // A part of the page as it is now; who stands on a link or button in it stays there.
+  // A part of the page as it is now; who stands on a link or button in it stays there, and whoever was being
+  // asked for a confirmation still is.
   function replace(part, html) {
     const held = part.contains(document.activeElement) ? document.activeElement : null;
     const place = held && (held.getAttribute("href") || held.textContent);
+    const asked = [...part.querySelectorAll("details[open] > form")].map((form) => form.getAttribute("action"));
     part.innerHTML = html;
+    for (const form of part.querySelectorAll("details > form")) {
+      if (asked.includes(form.getAttribute("action"))) form.parentElement.open = true;
+    }
     if (!place) return;
     const same = [...part.querySelectorAll("a, button")];
     const next = same.find((one) => (one.getAttribute("href") || one.textContent) === place);
