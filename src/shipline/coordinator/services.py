@@ -19,6 +19,7 @@ from shipline.config import Config, DataFolder
 from shipline.coordinator import database
 from shipline.coordinator.rate_limits import RateLimits
 from shipline.coordinator.repositories import Repositories
+from shipline.coordinator.rough_counts import RoughCounts
 from shipline.coordinator.waiting_line import WaitingLine
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Services:
     # The pushes under way: the token of their hooks -> project and user.
     pushes: dict[str, tuple[int, int]] = field(default_factory=dict)
     rate_limits: RateLimits = field(default_factory=RateLimits)
+    counts: RoughCounts = field(default_factory=RoughCounts)
 
     @cached_property
     def owner(self) -> str:

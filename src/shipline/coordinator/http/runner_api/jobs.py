@@ -61,7 +61,7 @@ def _answer(handed: Handed, version: str) -> HttpResponseBase:
     if handed.payload is not None:
         # Without X-GitLab-Last-Update: more jobs may be pending, and the runner must not wait for the next
         # change.
-        content = handed.payload.model_dump_json()
+        content = handed.payload.as_json()
         return HttpResponse(content, status=201, content_type="application/json")
     if handed.conflict:
         return message(409, "409 Conflict - other runners were quicker: ask again")
