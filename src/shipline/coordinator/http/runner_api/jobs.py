@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 
 from shipline.coordinator import job_updates, queue, runners, tokens
 from shipline.coordinator.handed import Handed
-from shipline.coordinator.http.rest.jobs import job_json
 from shipline.coordinator.http.runner_api.calls import (
     answers,
     body,
@@ -103,6 +102,9 @@ async def current_job(request: HttpRequest) -> HttpResponseBase:
 
 
 def _current(token: str) -> dict[str, object] | None:
+    # REST is loaded a moment after the start: see http/rest/urls.py.
+    from shipline.coordinator.http.rest.jobs import job_json
+
     found = tokens.job_of(token)
     if found is None:
         return None
