@@ -150,6 +150,9 @@ def advance_pipeline(pipeline_id: int) -> None:
                 else:
                     fresh = new_attempt(jobs[step.job])
                     jobs[fresh.pk] = fresh
+                    if step.at_once and fresh.status == JobStatus.CREATED:
+                        _enqueue(fresh, step.reason)
+                        topics |= {f"job:{fresh.pk}", "queue"}
         update_status(pipeline, jobs.values())
         tell(*topics)
         _hand_over_resources(jobs.values())
@@ -270,9 +273,13 @@ _JOB = PreparedUpdate(Job, [one.name for one in Job._meta.concrete_fields if one
 
 def start(job: Job, reason: str) -> None:
     """At somebody's word a job's turn has come, whatever is before it. Raises RefusedChange."""
-    change = enqueue(_job_state(job, deployments.why_outdated(job)), reason)
-    if change.status is JobStatus.FAILED:
-        raise RefusedChange(f"Job {job.pk} cannot be started: {change.reason}.")
+    if why := deployments.why_outdated(job):
+        raise RefusedChange(f"Job {job.pk} cannot be started: {why}.")
+    _enqueue(job, reason)
+
+
+def _enqueue(job: Job, reason: str) -> None:
+    change = enqueue(_job_state(job), reason)
     change_status(job, change.status, change.reason)
     refuse_what_cannot_run(job)
 
