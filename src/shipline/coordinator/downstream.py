@@ -25,6 +25,7 @@ from shipline.coordinator.progress import (
     definition_of,
     lock,
     new_attempt,
+    start,
     tell,
 )
 from shipline.coordinator.repositories import ZERO
@@ -233,6 +234,18 @@ def _fail(job: Job, failure_reason: str, problems: list[str]) -> None:
         tell(f"job:{job.pk}")
 
 
+def pipeline_deleted(job: Job) -> None:
+    """A trigger job that waits for a pipeline which is gone would wait for ever, or make another."""
+    with transaction.atomic():
+        locked = lock(job)
+        if locked.status != JobStatus.RUNNING:
+            return
+        locked.notices = ["The pipeline that this job waited for was deleted: retry it to start another."]
+        change_status(locked, JobStatus.FAILED, "its pipeline was deleted", failure_reason="unknown_failure")
+        advance_pipeline(job.pipeline_id)
+        tell(f"job:{job.pk}")
+
+
 def wait_again(pipeline: Pipeline) -> None:
     """Something of a pipeline runs again: a trigger job that has followed it to its end waits once more, in a
     new attempt, and so do those above."""
@@ -245,7 +258,7 @@ def wait_again(pipeline: Pipeline) -> None:
     fresh = new_attempt(bridge)
     Pipeline.objects.filter(pk=pipeline.pk).update(upstream_job=fresh)
     pipeline.upstream_job = fresh
-    change_status(fresh, JobStatus.PENDING, "its pipeline runs again")
+    start(fresh, "its pipeline runs again")
     for skipped in Job.objects.filter(pipeline=bridge.pipeline, retried=False, status=JobStatus.SKIPPED):
         change_status(skipped, JobStatus.CREATED, f"{bridge.name} waits again", finished_at=None)
     wait_again(bridge.pipeline)
