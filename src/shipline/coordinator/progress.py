@@ -191,8 +191,8 @@ def job_ended(job: Job) -> None:
 
 
 def _nothing_follows(job: Job) -> bool:
-    """True when it succeeded, others run at its stage or before, and nothing that is yet to come asks for less
-    than whole stages: then nobody's turn has come, and the pipeline runs as before."""
+    """True when it succeeded, others run, or will, at its stage or before, and nothing that is yet to come asks for
+    less than whole stages: then nobody's turn has come, and the pipeline runs as before."""
     if job.status != JobStatus.SUCCESS or job.resource_group_id is not None or job.environment_id is not None:
         return False
     with connection.cursor() as cursor:
@@ -210,7 +210,7 @@ def _nothing_follows(job: Job) -> bool:
 
 _GO_ON = """
 SELECT 1 FROM coordinator_job
-WHERE pipeline_id = %s AND NOT retried AND status IN ('pending', 'running', 'canceling') AND stage_index <= %s
+WHERE pipeline_id = %s AND NOT retried AND status IN ('pending', 'running') AND stage_index <= %s
 LIMIT 1
 """
 _TO_COME = """
