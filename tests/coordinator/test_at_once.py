@@ -113,6 +113,30 @@ def test_what_a_runner_told_of_a_job_that_another_s_failure_cancels_is_not_lost(
     assert two.trace(b" world", 5).headers["Range"] == "0-11"
 
 
+def test_a_retry_that_waited_for_the_end_of_its_job_takes_no_other_job_from_its_runner(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    work_tree.ship(
+        "first: {script: make}\ngate: {script: make, when: manual}\nbehind: {script: make, needs: [gate]}\n"
+    )
+    job, behind = runner.take(), project.jobs()["behind"]
+    assert behind["status"] == "skipped"
+    url, pipeline = project.coordinator.database_url, project.pipeline()["id"]
+    with (
+        meanwhile(project.coordinator, job.id, lambda: project.act("retry", job.id)) as (connection, _),
+        psycopg.connect(url) as other,
+    ):
+        # Somebody starts the gate, and all goes well until a runner has the job behind it.
+        other.execute("SELECT 1 FROM coordinator_pipeline WHERE id = %s FOR NO KEY UPDATE", [pipeline])
+        other.execute("UPDATE coordinator_job SET status = 'running' WHERE id = %s", [behind["id"]])
+        connection.execute("UPDATE coordinator_job SET status = 'failed' WHERE id = %s", [job.id])
+        connection.commit()
+        until(lambda: _somebody_waits(url), "the retry waits for the pipeline")
+        other.commit()
+    assert project.statuses()["behind"] == "running"
+    assert project.statuses()["first"] == "pending"
+
+
 def test_jobs_that_end_while_their_pipeline_is_cancelled_end_once(
     project: Project, work_tree: WorkTree, runner: Runner, tmp_path: Path
 ) -> None:

@@ -89,11 +89,15 @@ def lock(job: Job) -> Job:
     Jobs that a runner may get or has are changed by runners' calls, under their own lock; all others together
     with their pipeline, whose lock comes first. (On SQLite a transaction is alone anyway.)
     """
-    if job.status not in ACTIVE:
+    with_pipeline = job.status not in ACTIVE
+    if with_pipeline:
         lock_pipeline(job.pipeline_id)
     found = _LOCKED.first(job.pk)
     if found is None:
         raise Job.DoesNotExist(f"job {job.pk} is gone")
+    if not with_pipeline and found.status not in ACTIVE:
+        # It has ended while we waited for its row.
+        lock_pipeline(found.pipeline_id)
     return found
 
 
