@@ -231,6 +231,7 @@ def test_a_job_that_is_being_cancelled_cannot_succeed(
     project.act("cancel", job.id)
     job.succeed()
     assert project.statuses() == {"job": "canceled"}
+    assert project.jobs()["job"]["status_reason"] == "somebody cancelled it"
 
 
 def test_cancelling_a_pipeline_cancels_all_that_is_not_over(
