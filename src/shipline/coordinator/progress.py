@@ -90,11 +90,15 @@ def lock(job: Job) -> Job:
     Jobs that a runner may get or has are changed by runners' calls, under their own lock; all others together
     with their pipeline, whose lock comes first. (On SQLite a transaction is alone anyway.)
     """
-    if job.status not in ACTIVE:
+    with_pipeline = job.status not in ACTIVE
+    if with_pipeline:
         lock_pipeline(job.pipeline_id)
     found = _LOCKED.first(job.pk)
     if found is None:
         raise Job.DoesNotExist(f"job {job.pk} is gone")
+    if not with_pipeline and found.status not in ACTIVE:
+        # It has ended while we waited for its row.
+        lock_pipeline(found.pipeline_id)
     return found
 
 
@@ -155,6 +159,9 @@ def advance_pipeline(pipeline_id: int) -> None:
                 else:
                     fresh = new_attempt(jobs[step.job])
                     jobs[fresh.pk] = fresh
+                    if step.at_once and fresh.status == JobStatus.CREATED:
+                        _enqueue(fresh, step.reason)
+                        topics |= {f"job:{fresh.pk}", "queue"}
         update_status(pipeline, jobs.values())
         tell(*topics)
         _hand_over_resources(jobs.values())
@@ -202,8 +209,8 @@ def job_ended(job: Job) -> None:
 
 
 def _nothing_follows(job: Job) -> bool:
-    """True when it succeeded, others run at its stage or before, and nothing that is yet to come asks for less
-    than whole stages: then nobody's turn has come, and the pipeline runs as before."""
+    """True when it succeeded, others run, or will, at its stage or before, and nothing that is yet to come asks for
+    less than whole stages: then nobody's turn has come, and the pipeline runs as before."""
     if job.status != JobStatus.SUCCESS or job.resource_group_id is not None or job.environment_id is not None:
         return False
     with often() as cursor:
@@ -221,7 +228,7 @@ def _nothing_follows(job: Job) -> bool:
 
 _GO_ON = """
 SELECT 1 FROM coordinator_job
-WHERE pipeline_id = %s AND NOT retried AND status IN ('pending', 'running', 'canceling') AND stage_index <= %s
+WHERE pipeline_id = %s AND NOT retried AND status IN ('pending', 'running') AND stage_index <= %s
 LIMIT 1
 """
 _TO_COME = """
@@ -284,9 +291,13 @@ _JOB = PreparedUpdate(Job, [one.name for one in Job._meta.concrete_fields if one
 
 def start(job: Job, reason: str) -> None:
     """At somebody's word a job's turn has come, whatever is before it. Raises RefusedChange."""
-    change = enqueue(_job_state(job, deployments.why_outdated(job)), reason)
-    if change.status is JobStatus.FAILED:
-        raise RefusedChange(f"Job {job.pk} cannot be started: {change.reason}.")
+    if why := deployments.why_outdated(job):
+        raise RefusedChange(f"Job {job.pk} cannot be started: {why}.")
+    _enqueue(job, reason)
+
+
+def _enqueue(job: Job, reason: str) -> None:
+    change = enqueue(_job_state(job), reason)
     change_status(job, change.status, change.reason)
     refuse_what_cannot_run(job)
 

@@ -14,10 +14,11 @@ from shipline.coordinator import environments, matching, resource_groups, sweep_
 from shipline.coordinator.artifacts import remove_artifact
 from shipline.coordinator.jobs import give_back, give_up
 from shipline.coordinator.models import Job, JobArtifact, Pipeline, RunnerManager
+from shipline.coordinator.one_by_one import one_by_one
 from shipline.coordinator.progress import advance_pipeline
 from shipline.coordinator.runners import STALE, all_facts, waiting
 from shipline.coordinator.services import services
-from shipline.coordinator.sweep_plan import GiveBack, Memory, Seen
+from shipline.coordinator.sweep_plan import Action, GiveBack, Memory, Seen
 from shipline.model.status import JobStatus
 
 # So many artifacts are deleted in one go: others want the database too.
@@ -71,15 +72,21 @@ def _see_to(memory: Memory, which: Q, now: datetime, steady: float, limits: swee
     jobs = _jobs(which, now)
     memory = sweep_plan.look(memory, jobs, now.timestamp(), steady, limits)
     unmatched = _unmatched(sweep_plan.long_pending(memory, jobs, steady))
-    for action in sweep_plan.plan(memory, jobs, unmatched, steady, limits):
-        job = Job.objects.filter(pk=action.job).first()
-        if job is None:
-            continue
-        if isinstance(action, GiveBack):
-            give_back(job, action.reason)
-        else:
-            give_up(job, action.failure_reason, action.reason)
+    seen = {job.id: job for job in jobs}
+    actions = sweep_plan.plan(memory, jobs, unmatched, steady, limits)
+    one_by_one(actions, lambda action: _carry_out(action, seen[action.job]), "jobs that wait or run too long")
     return memory
+
+
+def _carry_out(action: Action, seen: Seen) -> None:
+    job = Job.objects.get(pk=action.job)
+    if (job.status, str(job.contacted_at)) != (seen.status, seen.contact):
+        # A word of its runner, or another's of it, has come since it was looked at.
+        return
+    if isinstance(action, GiveBack):
+        give_back(job, action.reason)
+    else:
+        give_up(job, action.failure_reason, action.reason)
 
 
 def _jobs(which: Q, now: datetime) -> list[Seen]:
@@ -113,8 +120,7 @@ def _unmatched(job_ids: list[int]) -> frozenset[int]:
 
 def _start_delayed(now: datetime) -> None:
     due = Job.objects.filter(status=JobStatus.SCHEDULED, scheduled_at__lte=now)
-    for pipeline in set(due.values_list("pipeline", flat=True)):
-        advance_pipeline(pipeline)
+    one_by_one(set(due.values_list("pipeline", flat=True)), advance_pipeline, "pipelines with delayed jobs")
 
 
 def delete_expired(now: datetime) -> None:
