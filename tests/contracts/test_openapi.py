@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from tests.coordinator.databases import database_url, on_both_databases
 from tests.coordinator.server import ZIP, Coordinator, Project, running
+
+pytestmark = on_both_databases
 
 EXAMPLES = 4
 CI = "stages: [a, b]\njob: {stage: a, script: echo}\nnext: {stage: b, script: echo, when: manual}\n"
@@ -18,8 +21,11 @@ ENDS_THE_TOKEN = ("/personal_access_tokens/self", "/personal_access_tokens/{toke
 
 
 @pytest.fixture(scope="module")
-def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
-    with running(tmp_path_factory.mktemp("coordinator")) as started:
+def coordinator(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Coordinator]:
+    folder = tmp_path_factory.mktemp("coordinator")
+    with running(folder, database_url=database_url(request)) as started:
         yield started
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import (
     DEVELOPER,
     GUEST,
@@ -20,6 +21,8 @@ from tests.coordinator.server import (
     User,
     WorkTree,
 )
+
+pytestmark = on_both_databases
 
 CI = "job:\n  script: echo\n"
 REFS = "/info/refs?service=git-upload-pack"
