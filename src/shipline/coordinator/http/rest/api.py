@@ -46,6 +46,7 @@ from shipline.coordinator.http.rest import (
 )
 from shipline.coordinator.http.rest.callers import AccessToken, ClosedToken, InsufficientScope
 from shipline.coordinator.http.rest.lookup import Invalid
+from shipline.coordinator.http.text import TextParser, UnfitText
 from shipline.coordinator.http.unreachable import unreachable
 from shipline.coordinator.models import Job, Pipeline
 from shipline.version import __version__
@@ -55,6 +56,7 @@ api = NinjaAPI(
     version=__version__,
     description="GitLab's REST API v4, as far as pipelines need it.",
     auth=AccessToken(),
+    parser=TextParser(),
     urls_namespace="rest_v4",
     docs_url=None,
     openapi_extra={
@@ -80,7 +82,9 @@ for releasing in (releases.router, release_links.router, releases.by_tag):
 
 @api.exception_handler(HttpError)
 def _refused(request: HttpRequest, error: HttpError) -> HttpResponse:
-    return api.create_response(request, {"message": str(error)}, status=error.status_code)
+    # What is wrong with a body's text only its reader knows.
+    words = f"400 Bad request - {error.__cause__}" if isinstance(error.__cause__, UnfitText) else str(error)
+    return api.create_response(request, {"message": words}, status=error.status_code)
 
 
 @api.exception_handler(Invalid)

@@ -10,7 +10,7 @@ from shipline.coordinator import job_updates, queue, runners, tokens
 from shipline.coordinator.http.rest.jobs import job_json
 from shipline.coordinator.http.runner_api.calls import (
     answers,
-    body,
+    json_body,
     job_token,
     known,
     message,
@@ -31,7 +31,7 @@ async def request_job(request: HttpRequest) -> HttpResponseBase:
     """Answers a job (201) as soon as there is one, or 204: at once when the runner has not seen the queue as
     it is, else after the long poll."""
     only(request, "POST")
-    asked = api.JobRequest.model_validate_json(body(request, api.REQUEST_LIMIT))
+    asked = api.JobRequest.model_validate_json(json_body(request, api.REQUEST_LIMIT))
     limit_token("job_requests", asked.token)
     events, line = services().events, services().line
     with events.watch("queue") as watch:
@@ -78,7 +78,7 @@ def _nothing(version: str) -> HttpResponse:
 @answers
 async def update(request: HttpRequest, job_id: int) -> HttpResponseBase:
     only(request, "PUT")
-    asked = api.JobUpdate.model_validate_json(body(request))
+    asked = api.JobUpdate.model_validate_json(json_body(request))
     token = asked.token or job_token(request)
     limit_token("job_calls", token)
     try:
