@@ -56,7 +56,9 @@ def check(
         if kind is None:
             lines.append(f"GitLab: {update.name} is neither a branch nor a tag; only those can be pushed.")
         elif len(kind[1]) > NAME_LIMIT and update.new != ZERO:
-            lines.append(f"GitLab: The name of a {kind[0]} can have {NAME_LIMIT} characters: {kind[1][:50]}...")
+            lines.append(
+                f"GitLab: The name of a {kind[0]} can have {NAME_LIMIT} characters: {kind[1][:50]}..."
+            )
         elif kind[0] == "branch":
             matching = protections.matching(rules, kind[1])
             lines += _branch(project, kind[1], update, level, matching, environment)

@@ -20,6 +20,7 @@ from shipline.coordinator.http.rest import (
     branches,
     bridges,
     ci_lint,
+    commit_statuses,
     commits,
     deployments,
     environments,
@@ -68,7 +69,7 @@ api = NinjaAPI(
 )
 RESOURCES = (
     users, access_tokens, groups, projects, members, variables,
-    commits, files, branches, tags, protected_branches, protected_tags,
+    commit_statuses, commits, files, branches, tags, protected_branches, protected_tags,
     ci_lint, pipelines, job_artifacts, jobs, runners, project_runners,
     environments, deployments, resource_groups,
     bridges, schedules, triggers, merge_requests,

@@ -10,8 +10,8 @@ from shipline.coordinator import job_updates, queue, runners, tokens
 from shipline.coordinator.http.rest.jobs import job_json
 from shipline.coordinator.http.runner_api.calls import (
     answers,
-    json_body,
     job_token,
+    json_body,
     known,
     message,
     only,
