@@ -40,6 +40,7 @@ class Ability(StrEnum):
     CREATE_RELEASE = "create_release"
     SET_COMMIT_STATUS = "set_commit_status"
     ERASE_JOB = "erase_job"
+    FORCE_CANCEL = "force_cancel"
     DELETE_ARTIFACTS = "delete_artifacts"
     CREATE_TRIGGER = "create_trigger"
     READ_VARIABLES = "read_variables"
@@ -72,6 +73,7 @@ LEVELS: Mapping[Ability, int] = {
     Ability.CREATE_RELEASE: DEVELOPER,
     Ability.SET_COMMIT_STATUS: DEVELOPER,
     Ability.ERASE_JOB: MAINTAINER,
+    Ability.FORCE_CANCEL: MAINTAINER,
     Ability.DELETE_ARTIFACTS: MAINTAINER,
     Ability.CREATE_TRIGGER: MAINTAINER,
     Ability.READ_VARIABLES: MAINTAINER,

@@ -41,6 +41,20 @@ def cancel_job(job: Job) -> None:
 
 
 @again_after_deadlock
+def force_cancel_job(job: Job) -> None:
+    """One that is being cancelled already is over now; its runner is told so at its next word. Others are cancelled
+    as by `cancel_job`. Raises RefusedChange."""
+    with transaction.atomic():
+        locked = lock(job)
+        if locked.status == JobStatus.CANCELING:
+            change_status(locked, JobStatus.CANCELED, "somebody cancelled it by force")
+            tell(f"job:{job.pk}")
+        else:
+            cancel_one(locked, SOMEBODY)
+        advance_pipeline(job.pipeline_id)
+
+
+@again_after_deadlock
 def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
     """A finished job once more; jobs that were skipped because of it get their chance too. A trigger job starts
     a new pipeline. Raises RefusedChange and InvalidInputs."""

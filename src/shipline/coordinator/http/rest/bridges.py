@@ -7,11 +7,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.jobs import JobFilter, job_json
 from shipline.coordinator.http.rest.pipelines import find_pipeline, pipeline_json
 from shipline.coordinator.models import Job, Pipeline
 
-router = Router()
+router = Router(auth=AnybodyReads())
 
 
 @router.get("/projects/{project_id}/pipelines/{pipeline_id}/bridges")

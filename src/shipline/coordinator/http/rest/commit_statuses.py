@@ -11,13 +11,14 @@ from pydantic import Field
 
 from shipline.coordinator import browsing
 from shipline.coordinator.access import Ability
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.commits import resolve
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.http.rest.users import user_json
 from shipline.coordinator.models import CommitStatus, Job
 from shipline.coordinator.services import services
 
-router = Router()
+router = Router(auth=AnybodyReads())
 Text = Annotated[str, Field(max_length=255)]
 STATES = Literal["pending", "running", "success", "failed", "canceled", "skipped"]
 

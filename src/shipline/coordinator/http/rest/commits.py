@@ -15,13 +15,14 @@ from shipline.coordinator import browsing, committing
 from shipline.coordinator.access import Ability
 from shipline.coordinator.browsing import Commit, Difference
 from shipline.coordinator.committing import Wanted
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.lookup import endless_page, find_project, me, page_of
 from shipline.coordinator.models import Pipeline, Project
 from shipline.coordinator.refusal import Refusal
 from shipline.coordinator.services import services
 from shipline.coordinator.tree_changes import PATH_BYTES, Action, Kind
 
-router = Router()
+router = Router(auth=AnybodyReads())
 Text = Annotated[str, Field(max_length=255)]
 COMPARED_COMMITS = 250
 ACTIONS_LIMIT = 1000

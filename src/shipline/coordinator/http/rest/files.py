@@ -25,6 +25,7 @@ from shipline.coordinator.access import Ability
 from shipline.coordinator.browsing import Entry
 from shipline.coordinator.committing import Wanted
 from shipline.coordinator.http import streams
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.commits import (
     Branch,
     Encoding,
@@ -39,7 +40,7 @@ from shipline.coordinator.models import Project
 from shipline.coordinator.services import in_database
 from shipline.coordinator.tree_changes import Action, Kind
 
-router = Router()
+router = Router(auth=AnybodyReads())
 # What is answered in base64 is held in memory.
 ENCODED_LIMIT = 10 * 1024 * 1024
 

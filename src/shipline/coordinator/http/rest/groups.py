@@ -21,12 +21,22 @@ from shipline.coordinator.groups import (
     namespace_of,
     within,
 )
-from shipline.coordinator.http.rest.lookup import Invalid, find_group, key_of, me, page_of, somebody
+from shipline.coordinator.http.rest.callers import AccessToken, AnybodyReads
+from shipline.coordinator.http.rest.lookup import (
+    AccessLevel,
+    Invalid,
+    find_group,
+    key_of,
+    me,
+    page_of,
+    reader,
+    somebody,
+)
 from shipline.coordinator.http.rest.projects import ProjectFilter, Visibility, list_of
 from shipline.coordinator.models import Group
 from shipline.coordinator.services import services
 
-router = Router()
+router = Router(auth=AnybodyReads())
 Text = Annotated[str, Field(max_length=255)]
 Protection = Annotated[int, Field(ge=0, le=4)]
 
@@ -51,7 +61,7 @@ class GroupFilter(Schema):
     search: str = ""
     owned: bool = False
     top_level_only: bool = False
-    min_access_level: int = 0
+    min_access_level: AccessLevel = 0
     order_by: Literal["name", "path", "id", "similarity"] = "name"
     sort: Literal["asc", "desc"] = "asc"
     page: int = 1
@@ -91,7 +101,7 @@ def namespace_json(group: Group) -> dict[str, Any]:
 
 
 def _seen(request: HttpRequest, rows: Any) -> Any:
-    caller = me(request)
+    caller = reader(request)
     return rows.filter(pk__in=[row.pk for row in rows if access.may_see_group(caller, row)])
 
 
@@ -188,7 +198,7 @@ def list_group_projects(
     include_subgroups: bool = False,
 ) -> list[dict[str, Any]]:
     group = find_group(request, group_id)
-    rows = access.visible_projects(me(request)).filter(within(group)[1])
+    rows = access.visible_projects(reader(request)).filter(within(group)[1])
     if not include_subgroups:
         rows = rows.exclude(
             path_with_namespace__regex=f"^[^/]+(/[^/]+){{{group.full_path.count('/') + 2},}}$"
@@ -196,7 +206,7 @@ def list_group_projects(
     return list_of(request, response, rows, filters)
 
 
-@router.get("/namespaces")
+@router.get("/namespaces", auth=AccessToken())
 def list_namespaces(
     request: HttpRequest, response: HttpResponse, search: str = "", page: int = 1, per_page: int = 20
 ) -> list[dict[str, Any]]:
@@ -213,7 +223,7 @@ def list_namespaces(
     return [namespace_json(row) for row in page_of(request, rows, response, page, per_page)]
 
 
-@router.get("/namespaces/{namespace_id}")
+@router.get("/namespaces/{namespace_id}", auth=AccessToken())
 def get_namespace(request: HttpRequest, namespace_id: str) -> dict[str, Any]:
     caller = me(request)
     namespace_of(caller)
@@ -227,7 +237,7 @@ def get_namespace(request: HttpRequest, namespace_id: str) -> dict[str, Any]:
     return namespace_json(group)
 
 
-@router.get("/namespaces/{namespace_id}/exists")
+@router.get("/namespaces/{namespace_id}/exists", auth=AccessToken())
 def namespace_exists(request: HttpRequest, namespace_id: str) -> dict[str, Any]:
     path = unquote(namespace_id)
     try:
