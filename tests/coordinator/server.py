@@ -162,6 +162,19 @@ class Coordinator:
         with closing(sqlite3.connect(self.data.coordinator / "db.sqlite3", timeout=30)) as rows, rows:
             rows.execute(statement)
 
+    def stored(self) -> bytes:
+        """All that the database holds."""
+        if not self.database_url:
+            return b"".join(path.read_bytes() for path in self.data.coordinator.glob("db.sqlite3*"))
+        with psycopg.connect(self.database_url) as connection:
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall()
+            texts = [
+                connection.execute(f'SELECT one::text FROM "{name}" one').fetchall() for (name,) in tables
+            ]
+        return "\n".join(row for rows in texts for (row,) in rows).encode()
+
     def client(self, **headers: str) -> httpx.Client:
         """Calls as anybody can make them."""
         return httpx.Client(

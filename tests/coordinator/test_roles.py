@@ -32,6 +32,7 @@ MATRIX = {
     "create_release": "...xxx",
     "set_commit_status": "...xxx",
     "erase_job": "....xx",
+    "force_cancel": "....xx",
     "delete_artifacts": "....xx",
     "create_trigger": "....xx",
     "read_variables": "....xx",

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
-from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
@@ -46,13 +45,14 @@ from shipline.coordinator.http.rest import (
     variables,
 )
 from shipline.coordinator.http.rest.callers import AccessToken, ClosedToken, InsufficientScope
+from shipline.coordinator.http.rest.description import DescribedAPI
 from shipline.coordinator.http.rest.lookup import Invalid
 from shipline.coordinator.http.text import TextParser, UnfitText
 from shipline.coordinator.http.unreachable import unreachable
 from shipline.coordinator.models import Job, Pipeline
 from shipline.version import __version__
 
-api = NinjaAPI(
+api = DescribedAPI(
     title="shipline",
     version=__version__,
     description="GitLab's REST API v4, as far as pipelines need it.",

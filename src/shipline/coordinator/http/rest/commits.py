@@ -11,12 +11,12 @@ from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import browsing, committing
+from shipline.coordinator import access, browsing, committing
 from shipline.coordinator.access import Ability
 from shipline.coordinator.browsing import Commit, Difference
 from shipline.coordinator.committing import Wanted
 from shipline.coordinator.http.rest.callers import AnybodyReads
-from shipline.coordinator.http.rest.lookup import endless_page, find_project, me, page_of
+from shipline.coordinator.http.rest.lookup import endless_page, find_project, me, page_of, reader
 from shipline.coordinator.models import Pipeline, Project
 from shipline.coordinator.refusal import Refusal
 from shipline.coordinator.services import services
@@ -237,7 +237,8 @@ def list_refs(
 def get_commit(request: HttpRequest, project_id: str, ref: str, stats: bool = True) -> dict[str, Any]:
     project = find_project(request, project_id, Ability.READ_CODE)
     sha = resolve(project, ref)
-    last = Pipeline.objects.filter(project=project, sha=sha).order_by("-id").first()
+    seen = access.may(reader(request), project, Ability.READ_PIPELINE)
+    last = Pipeline.objects.filter(project=project, sha=sha).order_by("-id").first() if seen else None
     shown = commit_json(project, browsing.commit(project.pk, sha))
     shown |= {"status": last.status if last is not None else None, "project_id": project.pk}
     base = services().config.coordinator.external_url

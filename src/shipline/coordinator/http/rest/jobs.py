@@ -67,6 +67,8 @@ def job_json(job: Job, serving: Iterable[RunnerFacts] | None = None) -> dict[str
         "exit_code": job.exit_code,
         "status_reason": job.reason,
         "waiting_reason": _waiting_reason(job, serving),
+        # Ours, too: the lines before the log. They say which protected variables the job does without.
+        "notices": job.notices,
         "coverage": job.coverage,
         "erased_at": job.erased_at,
         "artifacts_expire_at": next(
