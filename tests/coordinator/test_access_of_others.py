@@ -236,6 +236,28 @@ def test_a_project_s_numbers_open_nothing_of_another_s(
     assert project.statuses() == {"deploy": "success", "stop": "manual"}
 
 
+def test_nobody_gets_into_another_s_group_by_a_path_with_a_slash(coordinator: Coordinator) -> None:
+    """What lies in a group has its variables."""
+    root, stranger = coordinator.root, coordinator.user()
+    owned = root.post("groups", {"name": "Owned", "path": f"owned{stranger.id}"})
+    secret = root.post("groups", {"name": "Secret", "path": "secret", "parent_id": owned["id"]})
+    for path in (f"{owned['path']}/mine", f"{secret['full_path']}/mine", f"/{owned['path']}/mine"):
+        assert status(stranger, "POST", "groups", {"name": "x", "path": path}) == 400
+        assert status(stranger, "POST", "projects", {"name": "x", "path": path}) == 400
+    # Somebody who owns a project in it, and nothing else there.
+    project = root.post("projects", {"name": "app", "namespace_id": owned["id"]})
+    root.post(f"projects/{project['id']}/members", {"user_id": stranger.id, "access_level": OWNER})
+    assert status(stranger, "PUT", f"projects/{project['id']}", {"path": "secret/app"}) == 400
+    assert status(stranger, "PUT", f"projects/{project['id']}", {"path": "other"}) == 200
+    own = stranger.post("groups", {"name": "own", "path": f"own{stranger.id}"})
+    assert status(stranger, "PUT", f"groups/{own['id']}", {"path": f"{owned['path']}/in"}) == 400
+    assert status(stranger, "POST", f"groups/{own['id']}/transfer", {"group_id": owned["id"]}) == 403
+    assert (
+        status(stranger, "PUT", f"projects/{project['id']}/transfer", {"namespace": secret["full_path"]})
+        == 404
+    )
+
+
 def test_whoever_loses_a_role_hears_no_more_of_a_page_that_is_open(
     project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:

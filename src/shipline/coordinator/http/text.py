@@ -55,8 +55,12 @@ def read_json(content: bytes) -> Any:
         text = content.decode()
     except UnicodeDecodeError as error:
         raise UnfitText(f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
-    read = json.loads(text.removeprefix("\ufeff"))
-    if b"\\u" in content and not _is_text(read):
+    try:
+        read = json.loads(text.removeprefix("\ufeff"))
+        fits = b"\\u" not in content or _is_text(read)
+    except RecursionError as error:
+        raise UnfitText("the body's lists and maps lie too deep in one another") from error
+    if not fits:
         raise UnfitText("the body holds half of a surrogate pair (\\ud800 to \\udfff), which is no character")
     return read
 

@@ -16,6 +16,7 @@ from ninja.errors import ValidationError as NinjaValidationError
 from shipline.coordinator.http import throttling
 from shipline.coordinator.http.rest import (
     access_tokens,
+    application_settings,
     branches,
     bridges,
     ci_lint,
@@ -68,7 +69,7 @@ api = DescribedAPI(
     },
 )
 RESOURCES = (
-    users, access_tokens, groups, projects, members, variables,
+    users, application_settings, access_tokens, groups, projects, members, variables,
     commit_statuses, commits, files, branches, tags, protected_branches, protected_tags,
     ci_lint, pipelines, job_artifacts, jobs, runners, project_runners,
     environments, deployments, resource_groups,

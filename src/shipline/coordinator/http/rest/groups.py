@@ -16,6 +16,7 @@ from shipline.coordinator.deletion import delete_group
 from shipline.coordinator.groups import (
     InvalidPath,
     check_path,
+    check_segment,
     create_group,
     is_taken,
     namespace_of,
@@ -34,6 +35,7 @@ from shipline.coordinator.http.rest.lookup import (
 )
 from shipline.coordinator.http.rest.projects import ProjectFilter, Visibility, list_of
 from shipline.coordinator.models import Group
+from shipline.coordinator.moving import move_group
 from shipline.coordinator.services import services
 
 router = Router(auth=AnybodyReads())
@@ -52,6 +54,7 @@ class NewGroup(Schema):
 
 class ChangedGroup(Schema):
     name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    path: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     description: Annotated[str, Field(max_length=2000)] | None = None
     visibility: Visibility | None = None
     default_branch_protection: Protection | None = None
@@ -155,11 +158,50 @@ def get_group(request: HttpRequest, group_id: str) -> dict[str, Any]:
 
 @router.put("/groups/{group_id}")
 def change_group(request: HttpRequest, group_id: str, body: ChangedGroup) -> dict[str, Any]:
+    """Another `path` is another path of all that lies in it."""
     group = find_group(request, group_id, access.OWNER)
-    for name, value in body.dict(exclude_none=True).items():
+    if body.path is not None:
+        _check_segment(body.path)
+        _move(group, f"{group.parent_path}/{body.path}".removeprefix("/"))
+    for name, value in body.dict(exclude_none=True, exclude={"path"}).items():
         setattr(group, name, value)
     group.save()
     return group_json(group)
+
+
+def _check_segment(path: str) -> None:
+    try:
+        check_segment(path)
+    except InvalidPath as error:
+        raise Invalid(error.field, error.words) from error
+
+
+def _move(group: Group, full_path: str) -> None:
+    try:
+        move_group(group, full_path)
+    except InvalidPath as error:
+        raise Invalid(error.field, error.words) from error
+
+
+class GroupTransfer(Schema):
+    """Without `group_id` to the top."""
+
+    group_id: int | None = None
+
+
+@router.post("/groups/{group_id}/transfer", response={201: dict[str, Any]})
+def transfer_group(
+    request: HttpRequest, group_id: str, body: GroupTransfer | None = None
+) -> tuple[int, dict[str, Any]]:
+    """The caller owns the group, and may make groups where it goes."""
+    group = find_group(request, group_id, access.OWNER)
+    if body is None or body.group_id is None:
+        somebody(request)
+        above = ""
+    else:
+        above = find_group(request, str(body.group_id), access.MAINTAINER).full_path
+    _move(group, f"{above}/{group.path}".removeprefix("/"))
+    return 201, group_json(group)
 
 
 @router.delete("/groups/{group_id}", response={202: dict[str, Any]})

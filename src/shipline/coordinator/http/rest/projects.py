@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
@@ -13,12 +13,13 @@ from pydantic import Field
 from shipline.coordinator import access
 from shipline.coordinator.access import Ability
 from shipline.coordinator.deletion import delete_project
-from shipline.coordinator.groups import namespace_of
+from shipline.coordinator.groups import InvalidPath, namespace_of
 from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.lookup import (
     AccessLevel,
     Invalid,
     find_project,
+    key_of,
     keyset_page,
     me,
     page_of,
@@ -27,6 +28,7 @@ from shipline.coordinator.http.rest.lookup import (
 )
 from shipline.coordinator.models import Group, Project, ProjectCiSettings
 from shipline.coordinator.models.ci_settings import ci_settings_of
+from shipline.coordinator.moving import move_project
 from shipline.coordinator.projects import (
     InvalidProject,
     change_project,
@@ -297,6 +299,26 @@ def edit_project(request: HttpRequest, project_id: str, body: ChangedProject) ->
     except InvalidProject as error:
         raise Invalid(error.field, error.words) from error
     body.save_settings(project)
+    return _with_permissions(request, project)
+
+
+class ProjectTransfer(Schema):
+    """By number or path."""
+
+    namespace: int | Annotated[str, Field(min_length=1, max_length=255)]
+
+
+@router.put("/projects/{project_id}/transfer")
+def transfer_project(request: HttpRequest, project_id: str, body: ProjectTransfer) -> dict[str, Any]:
+    """The caller owns the project, and may put one where it goes."""
+    project = find_project(request, project_id, access.OWNER)
+    wanted = Group.objects.filter(**key_of(str(body.namespace), "full_path")).first()
+    if wanted is None or access.group_level(me(request), wanted) < access.DEVELOPER:
+        raise Http404("Namespace")
+    try:
+        move_project(project, wanted)
+    except InvalidPath as error:
+        raise Invalid(error.field, error.words) from error
     return _with_permissions(request, project)
 
 
