@@ -24,7 +24,7 @@ from shipline.host.postgresql import Server, ensure_postgresql, server
 pytestmark = pytest.mark.postgresql
 Pair = tuple[Coordinator, Coordinator]
 _numbers = count(1)
-ROUNDS = 25
+ROUNDS = 12
 CI = "job:\n  script: echo\n"
 DELAYED = "job:\n  when: delayed\n  start_in: 1 second\n  script: echo\n"
 MANY = "job:\n  parallel: {jobs}\n  script: echo\n"
@@ -213,7 +213,7 @@ def test_a_pipeline_is_cancelled_at_one_while_its_child_is_retried_at_the_other(
     root, far = project.root, replace(project.root, coordinator=other)
     tree = project.work_tree(tmp_path / "tree")
     tree.commit({"child.yml": CHILD})
-    runner = project.runner()
+    runner, before = project.runner(), deadlocks(one.database_url)
     for number in range(ROUNDS):
         tree.ship(PARENT, branch=f"branch{number}")
         parent = project.pipeline()["id"]
@@ -247,6 +247,18 @@ def test_a_pipeline_is_cancelled_at_one_while_its_child_is_retried_at_the_other(
             until(lambda path=path: root.get(path)["status"] in OVER, f"pipeline {path} is over")
             statuses = {job["status"] for job in project.jobs(pipeline).values()}
             assert statuses <= OVER, (number, statuses)
+    assert deadlocks(one.database_url) == before
+
+
+def deadlocks(url: str) -> int:
+    """How often PostgreSQL has ended somebody's transaction because two waited for one another."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        found = connection.execute(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+        assert found is not None
+        return int(found[0])
 
 
 def test_connections_that_are_cut_are_made_again_and_nothing_is_missed(pair: Pair, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from django.db import transaction
 
 from shipline.coordinator.database import again_after_deadlock
 from shipline.coordinator.models import Job, Pipeline
-from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, tell
-from shipline.model.status import FINISHED, JobStatus
+from shipline.coordinator.progress import advance_pipeline, change_status, definition_of, lock_pipeline, tell
+from shipline.model.status import ACTIVE, FINISHED, JobStatus
 from shipline.pipeline.auto_cancel import CancelableJob, after_failure
 
 SOMEBODY = "somebody cancelled it"
@@ -20,7 +20,8 @@ def cancel_pipeline(pipeline: Pipeline, reason: str = SOMEBODY) -> None:
     """Stop what runs, and start nothing more; in its child pipelines too, whatever their strategy. Pipelines of
     other projects go on: they are not ours to stop."""
     with transaction.atomic():
-        cancel_jobs(pipeline, _alive(pipeline), reason)
+        alive = [job for job in lock_jobs([pipeline.pk])[pipeline.pk] if job.status not in FINISHED]
+        cancel_jobs(pipeline, alive, reason)
         for child in Pipeline.objects.filter(upstream_job__pipeline=pipeline, source="parent_pipeline"):
             cancel_pipeline(child, reason)
 
@@ -75,6 +76,16 @@ def cancelable(job: Job) -> CancelableJob:
     )
 
 
-def _alive(pipeline: Pipeline) -> list[Job]:
-    rows = Job.objects.select_for_update(of=("self",)).select_related("runner_manager")
-    return list(rows.filter(pipeline=pipeline, retried=False).exclude(status__in=list(FINISHED)))
+def lock_jobs(pipelines: Collection[int]) -> dict[int, list[Job]]:
+    """The jobs of each pipeline, earlier attempts apart, locked in the order that everybody keeps (`progress.lock`):
+    what runners may have, the pipelines, all others."""
+    found: dict[int, list[Job]] = {number: [] for number in sorted(pipelines)}
+    rows = Job.objects.select_for_update(of=("self",), no_key=True).select_related("runner_manager")
+    current = rows.filter(pipeline__in=list(found), retried=False)
+    jobs = list(current.filter(status__in=list(ACTIVE), bridge=False).order_by("pk"))
+    for number in found:
+        lock_pipeline(number)
+    jobs += current.exclude(pk__in=[job.pk for job in jobs]).order_by("pk")
+    for job in sorted(jobs, key=lambda one: one.pk):
+        found[job.pipeline_id].append(job)
+    return found

@@ -22,6 +22,7 @@ from shipline.coordinator.progress import (
     change_status,
     definition_of,
     lock,
+    lock_pipeline,
     new_attempt,
     tell,
 )
@@ -223,6 +224,15 @@ def _fail(job: Job, failure_reason: str, problems: list[str]) -> None:
         change_status(locked, JobStatus.FAILED, words, failure_reason=failure_reason)
         advance_pipeline(job.pipeline_id)
         tell(f"job:{job.pk}")
+
+
+def lock_above(pipeline: Pipeline) -> None:
+    """To be called before the first lock by whoever calls `wait_again`: the trigger jobs and pipelines above, the
+    outermost first, because those who cancel come down that way."""
+    for one in reversed(line_of(pipeline)):
+        if one.upstream_job is not None:
+            lock(one.upstream_job)
+            lock_pipeline(one.upstream_job.pipeline_id)
 
 
 def wait_again(pipeline: Pipeline) -> None:
