@@ -158,6 +158,24 @@ def test_a_job_s_token_has_no_more_of_artifacts_than_its_user(
     assert jobs["next"].download(jobs["build"].id).status_code == 200
 
 
+def test_a_merge_request_of_a_protected_branch_runs_nothing_for_who_may_not_run_there(
+    project: Project, work_tree: WorkTree
+) -> None:
+    """Between two protected branches its jobs would have the protected variables."""
+    work_tree.ship(MERGE_REQUESTS)
+    work_tree.push("HEAD:refs/heads/stable")
+    work_tree.ship(MERGE_REQUESTS, **{"a.txt": "a"})
+    project.protect("main")
+    project.protect("stable")
+    body = {"title": "t", "source_branch": "main", "target_branch": "stable"}
+    before = len(project.pipelines())
+    made = project.add(DEVELOPER).post(f"projects/{project.id}/merge_requests", body)
+    assert (len(project.pipelines()), made["head_pipeline"]) == (before, None)
+    path = f"projects/{project.id}/merge_requests/{made['iid']}/pipelines"
+    assert status(project.add(DEVELOPER), "POST", path) == 403
+    assert status(project.add(MAINTAINER), "POST", path) == 201
+
+
 def test_guests_of_a_private_project_see_no_merge_requests(project: Project, work_tree: WorkTree) -> None:
     work_tree.ship(CI)
     work_tree.git("checkout", "--quiet", "-b", "side")
@@ -256,6 +274,29 @@ def test_nobody_gets_into_another_s_group_by_a_path_with_a_slash(coordinator: Co
         status(stranger, "PUT", f"projects/{project['id']}/transfer", {"namespace": secret["full_path"]})
         == 404
     )
+
+
+def test_lint_finds_out_nothing_of_protected_variables_for_who_may_not_run_there(
+    project: Project, work_tree: WorkTree
+) -> None:
+    """Rules that match by it, and words that show it, would tell a value letter by letter."""
+    project.set_variable("SECRET", "hushhush123", protected=True)
+    project.set_variable("OPEN", "known", protected=False)
+    work_tree.ship(CI)
+    project.protect()
+    guessing = (
+        "job: {script: e, rules: [{if: $SECRET =~ /^hu/}]}\n"
+        "other: {script: e, rules: [{if: $OPEN == 'known'}]}\n"
+    )
+    developer, maintainer = project.add(DEVELOPER), project.add(MAINTAINER)
+
+    def jobs(user: User) -> list[str]:
+        body = {"content": guessing, "dry_run": True, "include_jobs": True, "ref": "main"}
+        return [one["name"] for one in user.post(f"projects/{project.id}/ci/lint", body)["jobs"]]
+
+    assert (jobs(developer), jobs(maintainer)) == (["other"], ["job", "other"])
+    body = {"content": 'include: "$SECRET.yml"\n'}
+    assert "hush" not in developer.call("POST", f"projects/{project.id}/ci/lint", body).text
 
 
 def test_whoever_loses_a_role_hears_no_more_of_a_page_that_is_open(

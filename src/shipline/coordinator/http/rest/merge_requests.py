@@ -10,7 +10,7 @@ from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import access, merge_requests, merging
+from shipline.coordinator import access, merge_requests, merging, protections
 from shipline.coordinator.access import Ability
 from shipline.coordinator.facts import is_draft, merge_request_facts
 from shipline.coordinator.http.rest.callers import AnybodyReads
@@ -131,7 +131,8 @@ def new_merge_request(
         raise HttpError(409, str(error)) from error
     except merge_requests.InvalidMergeRequest as error:
         raise HttpError(400, str(error)) from error
-    merge_requests.run_pipeline(row, me(request))
+    if protections.may_run_on(me(request), project, body.source_branch, "branch"):
+        merge_requests.run_pipeline(row, me(request))
     return 201, merge_request_json(row)
 
 
