@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import Project, Runner, WorkTree
+
+pytestmark = on_both_databases
 
 CI = "stages: [a, b]\none: {stage: a, script: make}\ntwo: {stage: b, script: make}\n"
 

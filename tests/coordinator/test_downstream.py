@@ -8,7 +8,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import DEVELOPER, REPORTER, Coordinator, Project, Runner, WorkTree, until
+
+pytestmark = on_both_databases
 
 CHILD = "check: {script: make check, rules: [{if: $CI_PIPELINE_SOURCE == 'parent_pipeline'}]}\n"
 PARENT = """\

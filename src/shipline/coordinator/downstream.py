@@ -24,6 +24,7 @@ from shipline.coordinator.progress import (
     change_status,
     definition_of,
     lock,
+    lock_pipeline,
     new_attempt,
     start,
     tell,
@@ -244,6 +245,15 @@ def pipeline_deleted(job: Job) -> None:
         change_status(locked, JobStatus.FAILED, "its pipeline was deleted", failure_reason="unknown_failure")
         advance_pipeline(job.pipeline_id)
         tell(f"job:{job.pk}")
+
+
+def lock_above(pipeline: Pipeline) -> None:
+    """To be called before the first lock by whoever calls `wait_again`: the trigger jobs and pipelines above, the
+    outermost first, because those who cancel come down that way."""
+    for one in reversed(line_of(pipeline)):
+        if one.upstream_job is not None:
+            lock(one.upstream_job)
+            lock_pipeline(one.upstream_job.pipeline_id)
 
 
 def wait_again(pipeline: Pipeline) -> None:

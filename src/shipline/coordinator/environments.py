@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from shipline.compiler.keywords.environment import environment_slug
-from shipline.coordinator import actions
+from shipline.coordinator import access, actions, protections
 from shipline.coordinator.definitions import definition_of
 from shipline.coordinator.deployments import is_url, last_deployment, stopped
 from shipline.coordinator.models import Deployment, Environment, Job, Project
@@ -22,6 +22,9 @@ from shipline.model.definition import When
 from shipline.model.environment import NAME_WORDS, EnvironmentState, Tier, guess_tier, is_name
 from shipline.model.status import FINISHED, JobStatus
 from shipline.pipeline.deployments import FINISHED_DEPLOYMENT
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 # GitLab lets somebody try again when a stop job has not succeeded for this long.
 LONG_STOPPING = timedelta(weeks=1)
@@ -88,6 +91,13 @@ def stop_jobs(environment: Environment) -> list[Job]:
     # One whose turn never came takes nothing away.
     reached = found.exclude(status__in=(JobStatus.CREATED, JobStatus.SKIPPED))
     return [job for job in reached if definition_of(job).when is When.MANUAL]
+
+
+def may_stop(user: User | AnonymousUser, environment: Environment) -> bool:
+    """Who may play jobs, and those very jobs that stop it: on a protected branch they have its secrets."""
+    if not access.may(user, environment.project, access.Ability.PLAY_JOB):
+        return False
+    return all(protections.may_run(user, job.pipeline) for job in stop_jobs(environment))
 
 
 def stop(environment: Environment, reason: str = "", *, force: bool = False) -> Environment:

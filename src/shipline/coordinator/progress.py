@@ -87,10 +87,11 @@ def lock(job: Job) -> Job:
     """The job as it is now; nobody else changes it until the transaction ends. Whoever changes a status looks
     at the job through this first: what a request has read before may be over.
 
-    Jobs that a runner may get or has are changed by runners' calls, under their own lock; all others together
-    with their pipeline, whose lock comes first. (On SQLite a transaction is alone anyway.)
+    Jobs that a runner may get or has are changed by runners' calls, under their own lock; all others (trigger jobs
+    are never a runner's) together with their pipeline, whose lock comes first. Of several pipelines the outermost
+    comes first. (On SQLite a transaction is alone anyway.)
     """
-    with_pipeline = job.status not in ACTIVE
+    with_pipeline = job.bridge or job.status not in ACTIVE
     if with_pipeline:
         lock_pipeline(job.pipeline_id)
     found = _LOCKED.first(job.pk)

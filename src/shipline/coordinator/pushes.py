@@ -21,6 +21,8 @@ from shipline.coordinator.services import services
 
 # As GitLab: a push of more refs than this is somebody mirroring, not somebody shipping.
 PIPELINE_LIMIT = 4
+# What the rows of pipelines can hold.
+NAME_LIMIT = 255
 ERROR_LINES = 30
 # git moves refs within seconds of the first hook; a push that was refused then is forgotten after this.
 PATIENCE = timedelta(minutes=2)
@@ -57,6 +59,10 @@ def check(
         kind = update.ref()
         if kind is None:
             lines.append(f"GitLab: {update.name} is neither a branch nor a tag; only those can be pushed.")
+        elif len(kind[1]) > NAME_LIMIT and update.new != ZERO:
+            lines.append(
+                f"GitLab: The name of a {kind[0]} can have {NAME_LIMIT} characters: {kind[1][:50]}..."
+            )
         elif kind[0] == "branch":
             matching = protections.matching(rules, kind[1])
             lines += _branch(project, kind[1], update, level, matching, environment)

@@ -48,6 +48,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     from shipline.coordinator.http.parameters import taking_parameters_anywhere
     from shipline.coordinator.http.request_ids import with_request_ids
     from shipline.coordinator.http.short_way import with_short_way
+    from shipline.coordinator.http.text import refusing_unfit_addresses
     from shipline.coordinator.repositories import Repositories
     from shipline.coordinator.services import Services, install
 
@@ -55,10 +56,9 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     repositories = Repositories(data.coordinator / "repositories")
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
     install(Services(data, config, events, repositories, pool))
+    django = taking_parameters_anywhere(keeping_slashes(ASGIHandler()))
     options = uvicorn.Config(
-        with_request_ids(
-            limiting_bodies(with_short_way(taking_parameters_anywhere(keeping_slashes(ASGIHandler()))))
-        ),
+        with_request_ids(refusing_unfit_addresses(limiting_bodies(with_short_way(django)))),
         http="h11",
         log_level="warning",
         access_log=False,

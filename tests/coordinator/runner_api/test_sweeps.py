@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import ZIP, Coordinator, Project, until
+
+pytestmark = on_both_databases
 
 
 @pytest.fixture
@@ -69,13 +69,10 @@ def test_a_machine_that_has_not_been_heard_of_for_a_week_is_forgotten(project: P
     for system_id in ("s_gone", "s_here"):
         runner.system_id = system_id
         assert runner.verify().status_code == 200
-    database = project.coordinator.data.coordinator / "db.sqlite3"
-    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
-        connection.execute(
-            "UPDATE coordinator_runnermanager SET contacted_at = '2020-01-01 00:00:00' "
-            "WHERE system_id = 's_gone' AND runner_id = ?",
-            [runner.id],
-        )
+    project.coordinator.execute(
+        "UPDATE coordinator_runnermanager SET contacted_at = '2020-01-01 00:00:00+00' "
+        f"WHERE system_id = 's_gone' AND runner_id = {runner.id}"
+    )
 
     def known() -> list[str]:
         return [one["system_id"] for one in project.root.get(f"runners/{runner.id}/managers")]

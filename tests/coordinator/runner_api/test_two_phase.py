@@ -5,8 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import ZIP, Coordinator, Job, Project, Runner, WorkTree, until
+
+pytestmark = on_both_databases
 
 
 @pytest.fixture

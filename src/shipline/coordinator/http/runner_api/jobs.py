@@ -10,8 +10,8 @@ from shipline.coordinator import job_updates, queue, runners, tokens
 from shipline.coordinator.handed import Handed
 from shipline.coordinator.http.runner_api.calls import (
     answers,
-    body,
     job_token,
+    json_body,
     known,
     message,
     only,
@@ -31,7 +31,7 @@ async def request_job(request: HttpRequest) -> HttpResponseBase:
     """Answers a job (201) as soon as there is one, or 204: at once when the runner has not seen the queue as
     it is, else after the long poll."""
     only(request, "POST")
-    asked = api.JobRequest.model_validate_json(body(request, api.REQUEST_LIMIT))
+    asked = api.JobRequest.model_validate_json(json_body(request, api.REQUEST_LIMIT))
     limit_token("job_requests", asked.token)
     caller, version, handed = await in_database(_look, asked, address_of(request))
     if handed is not None:
@@ -77,7 +77,7 @@ def _nothing(version: str) -> HttpResponse:
 @answers
 async def update(request: HttpRequest, job_id: int) -> HttpResponseBase:
     only(request, "PUT")
-    asked = api.JobUpdate.model_validate_json(body(request))
+    asked = api.JobUpdate.model_validate_json(json_body(request))
     token = asked.token or job_token(request)
     limit_token("job_calls", token)
     try:
