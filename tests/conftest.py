@@ -1,49 +1,27 @@
-"""The order of all tests: what only computes comes first, so that most faults are told within seconds; and which of
-them may run beside one another (pytest-xdist)."""
+"""What tests of several rooms share: a PostgreSQL server, and tests that run over both databases."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from xdist.scheduler import LoadFileScheduling
 
-# What pytest-asyncio has for every test, of which it makes nothing.
-FOR_ALL = {"event_loop_policy"}
-# One worker's, because each plays a whole machine: systems that start at the same moment choose the same free ports.
-ONE_MACHINE = {
-    "tests/contracts/test_local_ecs.py",
-    "tests/scenarios/test_pushes.py",
-    "tests/scenarios/test_seed.py",
-    "tests/scenarios/test_up.py",
-}
+from shipline.host.postgresql import Server, ensure_postgresql, server
+from tests.coordinator.databases import DATABASES, FIXTURES
+from tests.order import pytest_collection_modifyitems, pytest_xdist_make_scheduler
+from tests.ports import free_port
+
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files whose tests ask for nothing but their own parameters come first, and the others as they are."""
-    asking = {item.path for item in items if asks(item)}
-    items.sort(key=lambda item: item.path in asking)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("on_both_databases"):
+        for name in FIXTURES & set(metafunc.fixturenames):
+            metafunc.parametrize(name, DATABASES, indirect=True)
 
 
-def asks(item: pytest.Item) -> bool:
-    """Whether it is given something that was made for it: a folder, a server, an event loop."""
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    return bool({*getattr(item, "fixturenames", ())} - {*parameters} - FOR_ALL)
-
-
-class InPieces(LoadFileScheduling):
-    """A file in one piece, so that a worker has its fixtures once, and so is what must not run at the same time;
-    in the order above, and not the files with the most tests first."""
-
-    def __init__(self, config: pytest.Config, log: Any = None) -> None:
-        config.option.loadscopereorder = False
-        super().__init__(config, log)
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = str(super()._split_scope(nodeid))
-        return "one machine" if file in ONE_MACHINE else file
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InPieces:
-    """Whatever `--dist` says: nothing else is right for these tests."""
-    return InPieces(config, log)
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server for all tests; each has databases of its own. What its disk keeps is not tested."""
+    with server(ensure_postgresql(print), {"fsync": "off"}, free_port()) as started:
+        yield started

@@ -9,6 +9,7 @@ import io
 import os
 import shutil
 import signal
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from tests.ports import free_port
 
@@ -153,6 +155,28 @@ class Coordinator:
         assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(timeout=READY_SECONDS)
+
+    def execute(self, statement: str) -> None:
+        """One statement of SQL, which both databases understand: what no call could bring about in a test's time."""
+        if self.database_url:
+            with psycopg.connect(self.database_url) as connection:
+                connection.execute(statement)
+            return
+        with closing(sqlite3.connect(self.data.coordinator / "db.sqlite3", timeout=30)) as rows, rows:
+            rows.execute(statement)
+
+    def stored(self) -> bytes:
+        """All that the database holds."""
+        if not self.database_url:
+            return b"".join(path.read_bytes() for path in self.data.coordinator.glob("db.sqlite3*"))
+        with psycopg.connect(self.database_url) as connection:
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall()
+            texts = [
+                connection.execute(f'SELECT one::text FROM "{name}" one').fetchall() for (name,) in tables
+            ]
+        return "\n".join(row for rows in texts for (row,) in rows).encode()
 
     def client(self, **headers: str) -> httpx.Client:
         """Calls as anybody can make them."""

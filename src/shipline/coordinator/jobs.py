@@ -9,7 +9,7 @@ from shipline.coordinator.models import Job
 from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.progress import advance_pipeline, change_status, lock, tell
 from shipline.coordinator.refusal import NotKnown, Refusal
-from shipline.model.status import FINISHED, JobStatus
+from shipline.model.status import JobStatus
 
 # The database's numbers end here.
 ID_LIMIT = 1 << 63
@@ -46,9 +46,10 @@ def over(job: Job) -> Refusal:
 
 
 def give_up(job: Job, failure_reason: str, reason: str) -> None:
+    """Unless something has become of it since it was read: somebody has it, or it is over."""
     with transaction.atomic():
         locked = lock(job)
-        if locked.status in FINISHED:
+        if locked.status != job.status or locked.contacted_at != job.contacted_at:
             return
         status = JobStatus.CANCELED if locked.status == JobStatus.CANCELING else JobStatus.FAILED
         change_status(locked, status, reason, failure_reason=failure_reason)
@@ -57,11 +58,11 @@ def give_up(job: Job, failure_reason: str, reason: str) -> None:
 
 
 def give_back(job: Job, reason: str) -> None:
-    """To the queue, from a manager that has not begun it. Its token stays known until another gets the job, so
-    that the manager is told what became of it (409)."""
+    """To the queue, from a manager that has not begun it, and said nothing since the job was read. Its token stays
+    known until another gets the job, so that the manager is told what became of it (409)."""
     with transaction.atomic():
         locked = lock(job)
-        if not is_waiting(locked):
+        if not is_waiting(locked) or locked.contacted_at != job.contacted_at:
             return
         locked.runner = locked.runner_manager = None
         locked.contacted_at = None

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from shipline.coordinator import access
 from shipline.coordinator.deployments import last_deployment, why_outdated
+from shipline.coordinator.environments import may_stop
 from shipline.coordinator.models import Deployment, Environment, Job, Project
 from shipline.model.environment import EnvironmentState
 from shipline.model.status import JobStatus
@@ -51,7 +52,7 @@ def safe_url(url: str) -> str:
     return url if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
-def shown(environment: Environment, *, acts: bool) -> ShownEnvironment:
+def shown(environment: Environment, user: User | AnonymousUser) -> ShownEnvironment:
     running = Deployment.objects.select_related("deployable").filter(
         environment=environment, status=_D.RUNNING, deployable__isnull=False
     )
@@ -60,7 +61,7 @@ def shown(environment: Environment, *, acts: bool) -> ShownEnvironment:
         safe_url(environment.external_url),
         last_deployment(environment),
         running.order_by("-id").first(),
-        acts and environment.state == EnvironmentState.AVAILABLE,
+        environment.state == EnvironmentState.AVAILABLE and may_stop(user, environment),
     )
 
 
@@ -68,15 +69,14 @@ def list_facts(
     project: Project, user: User | AnonymousUser, *, of_stopped: bool, number: int
 ) -> dict[str, Any]:
     """Page `number`, from 1, of those that are there, or of the stopped ones, by name."""
-    acts = access.level(user, project) >= access.PUSH
-    all_of_them = Environment.objects.filter(project=project)
+    all_of_them = Environment.objects.select_related("project").filter(project=project)
     stopped = all_of_them.filter(state=EnvironmentState.STOPPED)
     wanted = stopped if of_stopped else all_of_them.exclude(state=EnvironmentState.STOPPED)
     first = (number - 1) * ENVIRONMENTS_SHOWN
     rows = list(wanted.order_by("name")[first : first + ENVIRONMENTS_SHOWN + 1])
     return {
         "project": project,
-        "rows": [shown(one, acts=acts) for one in rows[:ENVIRONMENTS_SHOWN]],
+        "rows": [shown(one, user) for one in rows[:ENVIRONMENTS_SHOWN]],
         "of_stopped": of_stopped,
         "stopped": stopped.count(),
         "before": number - 1,
@@ -87,7 +87,7 @@ def list_facts(
 def environment_facts(environment: Environment, user: User | AnonymousUser) -> dict[str, Any]:
     project = environment.project
     acts = access.level(user, project) >= access.PUSH
-    found = shown(environment, acts=acts)
+    found = shown(environment, user)
     related = Deployment.objects.select_related("deployable", "deployable__pipeline", "user")
     newest = related.filter(environment=environment).exclude(status=_D.SKIPPED).order_by("-id")
     return {

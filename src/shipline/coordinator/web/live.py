@@ -6,12 +6,14 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.loader import render_to_string
 
-from shipline.coordinator import traces
+from shipline.coordinator import access, traces
+from shipline.coordinator.access import Ability
 from shipline.coordinator.events import Watch
-from shipline.coordinator.models import Job, Pipeline
+from shipline.coordinator.models import Job, Pipeline, Project
 from shipline.coordinator.services import in_database, services
 from shipline.coordinator.web import facts, views
 from shipline.coordinator.web.ansi import Renderer
@@ -65,6 +67,8 @@ async def _log(request: HttpRequest, job: Job) -> AsyncIterator[bytes]:
             state = await in_database(_state, job.pipeline_id)
             over = any(row[0] == job.pk and row[1] in FINISHED for row in state)
             job = await in_database(_fresh_job, job.pk)
+            if not await in_database(_still_sees, request, job.project):
+                return
             # The notices are there as soon as a runner has the job.
             if not notices and (notices := renderer.feed(traces.notice_lines(job))):
                 yield _event("log", {"html": notices})
@@ -86,6 +90,13 @@ async def _log(request: HttpRequest, job: Job) -> AsyncIterator[bytes]:
                 yield comment
 
 
+def _still_sees(request: HttpRequest, project: Project) -> bool:
+    """A role may end while somebody looks. The next look at the page tells them."""
+    user = User.objects.filter(username=request.user.get_username()).first()
+    now = Project.objects.filter(pk=project.pk).first()
+    return now is not None and access.may_read(user, now) and access.may(user, now, Ability.READ_PIPELINE)
+
+
 def _fresh_job(job_id: int) -> Job:
     related = Job.objects.select_related("project", "pipeline", "pipeline__user", "runner")
     return related.get(pk=job_id)
@@ -100,16 +111,18 @@ async def pipeline(request: HttpRequest, project: str, pipeline_id: int) -> Http
     found = await in_database(views.find_pipeline, request, project, pipeline_id)
     if found is None:
         return HttpResponse(status=404)
-    return _stream(_changes(request, found.pk))
+    return _stream(_changes(request, found.project, found.pk))
 
 
-async def _changes(request: HttpRequest, pipeline_id: int) -> AsyncIterator[bytes]:
+async def _changes(request: HttpRequest, project: Project, pipeline_id: int) -> AsyncIterator[bytes]:
     events, seen = services().events, list[tuple[Any, ...]]()
     with events.watch(f"pipeline:{pipeline_id}") as watch:
         while True:
             # The first look is told too: something may have changed since the page was drawn.
             state = await in_database(_state, pipeline_id)
             if state != seen:
+                if not await in_database(_still_sees, request, project):
+                    return
                 seen = state
                 yield _event("page", await in_database(_pipeline_parts, request, pipeline_id))
             over = state[0][0] in PIPELINE_FINISHED

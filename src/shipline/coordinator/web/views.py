@@ -103,13 +103,19 @@ def projects(request: HttpRequest) -> HttpResponseBase:
         for project in Project.objects.order_by("path_with_namespace")
         if access.may_read(request.user, project)
     ]
-    rows = [{"project": project, "last": _newest(project).first()} for project in found]
+    rows = [
+        {"project": project, "last": _newest(project).first() if _sees_pipelines(request, project) else None}
+        for project in found
+    ]
     return _page(request, "projects.html", {"rows": rows, "url": services().config.coordinator.external_url})
 
 
-def find_project(request: HttpRequest, path: str) -> Project | None:
+def find_project(request: HttpRequest, path: str, *abilities: access.Ability) -> Project | None:
+    """Who sees the pages of a project reads its code; some of them take more."""
     project = Project.objects.filter(path_with_namespace=path).first()
-    return project if project is not None and access.may_read(request.user, project) else None
+    if project is None or not access.may_read(request.user, project):
+        return None
+    return project if all(access.may(request.user, project, one) for one in abilities) else None
 
 
 @require_GET
@@ -118,7 +124,7 @@ def project(request: HttpRequest, project: str) -> HttpResponseBase:
     if found is None:
         return _missing(request)
     url = f"{services().config.coordinator.external_url}/{found.path_with_namespace}.git"
-    newest = _newest(found)
+    newest = _newest(found) if _sees_pipelines(request, found) else Pipeline.objects.none()
     context = {
         "project": found,
         "clone_url": url,
@@ -130,10 +136,14 @@ def project(request: HttpRequest, project: str) -> HttpResponseBase:
     return _page(request, "project.html", context)
 
 
+def _sees_pipelines(request: HttpRequest, project: Project) -> bool:
+    return access.may(request.user, project, access.Ability.READ_PIPELINE)
+
+
 @require_GET
 def pipelines(request: HttpRequest, project: str) -> HttpResponseBase:
     """Newest first; `?before=ID` gives those before it."""
-    found = find_project(request, project)
+    found = find_project(request, project, access.Ability.READ_PIPELINE)
     if found is None:
         return _missing(request)
     wanted = _newest(found)
@@ -157,7 +167,7 @@ def _newest(project: Project) -> QuerySet[Pipeline]:
 
 
 def find_pipeline(request: HttpRequest, project: str, pipeline_id: int) -> Pipeline | None:
-    found = find_project(request, project)
+    found = find_project(request, project, access.Ability.READ_PIPELINE)
     if found is None:
         return None
     return Pipeline.objects.select_related("project", "user").filter(project=found, pk=pipeline_id).first()
@@ -172,7 +182,7 @@ def pipeline(request: HttpRequest, project: str, pipeline_id: int) -> HttpRespon
 
 
 def find_job(request: HttpRequest, project: str, job_id: int) -> Job | None:
-    found = find_project(request, project)
+    found = find_project(request, project, access.Ability.READ_PIPELINE, access.Ability.READ_JOB_LOG)
     if found is None:
         return None
     related = Job.objects.select_related("project", "pipeline", "pipeline__user", "runner")
