@@ -2,7 +2,8 @@
 
 Each script is a session of its own, read from stdin, so that no secret is in the list of processes. Whatever it
 starts carries a mark in its environment; when a script ends or is stopped, all that has the mark is killed,
-also what left the session.
+also what left the session. A second mark says whose it is: a runner that was killed finds by it, in its next life,
+what goes on without it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from shipline.runner.failure import misconfigured
 from shipline.runner.folders import Folders
 from shipline.runner.trace import YELLOW, Trace
 
-MARK = "SHIPLINE_JOB_PROCESS"
+MARK, OWNER_MARK = "SHIPLINE_JOB_PROCESS", "SHIPLINE_JOB_OWNER"
 TERM_SECONDS = 10.0
 KILL_ROUNDS = 50
 CHUNK = 64 * 1024
@@ -34,13 +35,15 @@ CHUNK = 64 * 1024
 
 @dataclass
 class ShellExecutor:
-    """`unique` marks the job's processes. `ignored` are words for what the job asks in vain (services)."""
+    """`unique` marks the job's processes, `owner` those of the runner. `ignored` are words for what the job asks in
+    vain (services)."""
 
     folders: Folders
     trace: Trace
     unique: str
     shell: str = ""
     ignored: Sequence[str] = ()
+    owner: str = ""
     name: str = "shell"
     _running: asyncio.subprocess.Process | None = None
 
@@ -99,7 +102,7 @@ class ShellExecutor:
         ours, theirs = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                *("env", self._mark, *words),
+                *("env", self._mark, owner_mark(self.owner), *words),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=theirs,
                 stderr=theirs,
@@ -157,6 +160,10 @@ async def _copy(descriptor: int, output: Output) -> None:
             output(piece)
     finally:
         transport.close()
+
+
+def owner_mark(owner: str) -> str:
+    return f"{OWNER_MARK}={owner}"
 
 
 def kill_marked(mark: str) -> int:
