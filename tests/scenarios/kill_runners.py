@@ -48,7 +48,7 @@ def managing_with_engine(
         if manager.process is not None and manager.process.poll() is None:
             manager.process.kill()
             manager.process.wait()
-        _remove(docker_host, owner_of(manager))
+        remove(docker_host, owner_of(manager))
 
 
 def owner_of(manager: Manager) -> str:
@@ -78,7 +78,7 @@ async def left_on_the_engine(docker_host: str, owners: list[str]) -> list[str]:
     return found
 
 
-def _remove(docker_host: str, owner: str) -> None:
+def remove(docker_host: str, owner: str) -> None:
     """Whatever went wrong, this run's things do not stay."""
 
     async def removed() -> None:

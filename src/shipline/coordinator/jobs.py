@@ -61,7 +61,7 @@ def give_back(job: Job, reason: str) -> None:
     that the manager is told what became of it (409)."""
     with transaction.atomic():
         locked = lock(job)
-        if not is_waiting(locked):
+        if not is_waiting(locked) or locked.token_hash != job.token_hash:
             return
         locked.runner = locked.runner_manager = None
         locked.contacted_at = None

@@ -23,6 +23,9 @@ PATIENCE_SECONDS = 120.0
 AGAIN_SECONDS = 2.0
 # The stage of a job that is not ours yet.
 ACCEPTING = "accept_job"
+# A coordinator that waits for the commit refuses this, and hands the job to another; one that has the job running
+# learns that it does not.
+NOT_BEGUN = JobUpdate(state="failed", failure_reason="runner_system_failure")
 _log = logging.getLogger(__name__)
 
 
@@ -58,7 +61,5 @@ async def accept(client: CoordinatorClient, payload: JobPayload) -> Verdict:
 
 
 async def give_back(client: CoordinatorClient, payload: JobPayload) -> None:
-    """A job that was not accepted and will not be. A coordinator that waits for the commit refuses this, and hands
-    the job to another; one that has the job running learns that it does not. Raises RemoteError."""
-    update = JobUpdate(state="failed", failure_reason="runner_system_failure")
-    await client.update_job(payload.id, payload.token, update)
+    """A job that was not accepted and will not be. Raises RemoteError."""
+    await client.update_job(payload.id, payload.token, NOT_BEGUN)

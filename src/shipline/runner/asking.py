@@ -139,6 +139,11 @@ def _next_question(answer: Answered, before: str, now: float, interval: float) -
     return now if changed or kept else answer.asked_at + interval
 
 
+def put_off(entry: Entry, until: float) -> Entry:
+    """It can hold no job before then."""
+    return replace(entry, not_before=max(entry.not_before, until))
+
+
 def ended(entry: Entry) -> Entry:
     """One of its jobs is over."""
     return replace(entry, running=entry.running - 1)

@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiodocker
@@ -20,6 +20,7 @@ from shipline.runner.acceptance import ACCEPTING, Verdict, accept, give_back
 from shipline.runner.config.sections import RunnerSection
 from shipline.runner.coordinator_client import CoordinatorClient
 from shipline.runner.executor.spec import job_name
+from shipline.runner.folders import Folders
 from shipline.runner.job import JobRun, Result
 from shipline.runner.journal import Entry, Journal
 from shipline.runner.masking import Masker
@@ -47,7 +48,7 @@ class WatchedTrace(Trace):
 class HeldJob:
     """`stopping` tells whether the manager is going down. `changed` is called at each new stage,
     `accepted` when the job is ours. `since` in seconds since the epoch. `result` is there when it has ended, None
-    for a job that was never ours. `slots`: the manager's, for all its jobs."""
+    for a job that was never ours. `problem`: why no job can be had now. `slots`: the manager's, for all its jobs."""
 
     payload: JobPayload
     section: RunnerSection
@@ -61,7 +62,11 @@ class HeldJob:
     since: float = field(default_factory=time.time)
     stage: str = ACCEPTING
     result: Result | None = None
+    problem: str = ""
     unique: str = field(default_factory=lambda: secrets.token_hex(4))
+
+    def __post_init__(self) -> None:
+        self._entry = Entry(self.section.url, self.payload.id, self.payload.token)
 
     @property
     def name(self) -> str:
@@ -71,17 +76,30 @@ class HeldJob:
     async def hold(self) -> None:
         """To its end, or to that of the manager. Uses the client up. What the coordinator has not heard of stays in
         the journal, for the manager's next life."""
-        entry = Entry(self.section.url, self.payload.id, self.payload.token)
         async with self.client:
             try:
-                self.journal.add(entry)
+                self.journal.add(self._entry)
             except OSError as error:
-                _log.error("job %s cannot be written down: %s", self.payload.id, error)
+                self.problem = f"a job cannot be written down in {self.journal.folder}: {error.strerror}"
+                _log.error("job %s goes back: %s", self.payload.id, self.problem)
                 await self._give_back()
                 return
             told = await self._numbered() if await self._accepted() else True
         if told:
-            self.journal.remove(entry)
+            self.journal.remove(self._entry)
+
+    def _note(self, **more: Any) -> None:
+        """What the next life has to know if this one is killed. A full disk costs that, and no more."""
+        self._entry = replace(self._entry, **more)
+        try:
+            self.journal.add(self._entry)
+        except OSError as error:
+            _log.warning("job %s cannot be written down: %s", self.payload.id, error)
+
+    def _note_folders(self, folders: Folders) -> None:
+        # Those in containers go with these.
+        if self.section.executor == "shell":
+            self._note(folder=folders.temporary)
 
     async def _accepted(self) -> bool:
         try:
@@ -122,9 +140,14 @@ class HeldJob:
             payload.features.trace_sections,
             watch=self._reached,
         )
-        run = JobRun(payload, section, trace, self.docker, self.unique, slot=slot)
+        run = JobRun(
+            payload, section, trace, self.docker, self.unique, slot=slot, placed=self._note_folders
+        )
         running = asyncio.create_task(run.run())
-        reporter = Reporter(self.client, payload, trace, running.cancel, run.cancelled.set, time.monotonic)
+        reporter = Reporter(
+            self.client, payload, trace, running.cancel, run.cancelled.set, time.monotonic,
+            settled=lambda update: self._note(update=update),
+        )  # fmt: skip
         following = asyncio.create_task(reporter.follow())
         try:
             result = await asyncio.shield(running)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +32,8 @@ _log = logging.getLogger(__name__)
 @dataclass
 class JobRun:
     """`cancelled` is set when the job is to end after its after_script. `slot` None: nobody numbers the jobs
-    that run at once, so that none leaves a work tree to the next. `docker` may be None for other executors."""
+    that run at once, so that none leaves a work tree to the next. `docker` may be None for other executors.
+    `placed` is told where the job's files lie, before there are any."""
 
     payload: JobPayload
     section: RunnerSection
@@ -40,6 +42,7 @@ class JobRun:
     unique: str
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     slot: Slot | None = None
+    placed: Callable[[Folders], object] = lambda _folders: None
 
     async def run(self) -> Result:
         """The whole job. Never raises for anything that can happen to a job; a cancelled task takes its
@@ -87,6 +90,7 @@ class JobRun:
             strategy, attempts_of(variables, "EXECUTOR_JOB_SECTION_ATTEMPTS"),
         )  # fmt: skip
         context = Context(self.payload, self.section, self.trace, variables, executor)
+        self.placed(folders)
         async with executor.ground():
             if not await self._unless_cancelled(asyncio.create_task(self._before(context))):
                 return Result("job_canceled", message="canceled")

@@ -12,10 +12,11 @@ import signal
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from shipline.errors import EngineError, EngineUnavailable, RemoteError, UsageError
 from shipline.protocols.runner_api import JobPayload
-from shipline.runner import asking, ending
+from shipline.runner import asking, ending, last_life
 from shipline.runner.asking import Answered, Ask, Outcome
 from shipline.runner.clients import Clients
 from shipline.runner.config.changes import changes
@@ -29,13 +30,16 @@ from shipline.runner.journal import Entry as JournalEntry
 from shipline.runner.logs import Counting, configure
 from shipline.runner.metrics import EntryFigures, Metrics, MetricsServer
 from shipline.runner.online import Online
-from shipline.runner.reporting import tell_interrupted
 from shipline.runner.slots import Slots
 from shipline.runner.status import EntryNow, JobNow, document
 from shipline.runner.upkeep import Upkeep
 from shipline.version import __version__
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
+# The longest pause before an end is told once more, of a job that an earlier life had, in seconds.
+TELL_LIMIT = 300.0
+# How long an entry that could not hold a job asks for none, in seconds.
+UNFIT_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -80,8 +84,10 @@ class Manager:
         try:
             with self.home.held():
                 async with self._engines:
+                    left = self.home.journal.left()
                     await self._begin()
-                    aside = [asyncio.create_task(self._tell_end(one)) for one in self.home.journal.left()]
+                    await asyncio.to_thread(last_life.clear, left)
+                    aside = [asyncio.create_task(self._tell_end(one)) for one in left]
                     aside.append(asyncio.create_task(self._upkeep.keep(self._server)))
                     aside.append(asyncio.create_task(self._keep_tidy()))
                     await self._work()
@@ -218,6 +224,10 @@ class Manager:
         number, held = self._jobs.pop(task)
         online = self._online[number]
         online.entry = asking.ended(online.entry)
+        if held.problem:
+            # The job may come back at once: it shall not go to and fro.
+            online.failed(held.problem)
+            online.entry = asking.put_off(online.entry, time.monotonic() + UNFIT_SECONDS)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("job %s", held.payload.id, exc_info=error)
         if held.result is not None:
@@ -233,14 +243,18 @@ class Manager:
             (one for one in self.config.runners if one.url == entry.url), RunnerSection("", entry.url, "")
         )
         async with self._clients.jobs(section) as client:
-            while True:
+            for attempt in count():
                 try:
-                    await tell_interrupted(client, entry.job, entry.token)
+                    told = await last_life.tell(client, entry)
                 except RemoteError as error:
                     _log.warning("job %s was interrupted, which cannot be told yet: %s", entry.job, error)
-                    await asyncio.sleep(self.config.check_interval)
+                    await asyncio.sleep(min(TELL_LIMIT, self.config.check_interval * 2.0 ** min(attempt, 8)))
+                except Exception:
+                    # It stays in the journal.
+                    _log.exception("job %s was interrupted, which cannot be told", entry.job)
+                    return
                 else:
-                    _log.info("job %s was interrupted by the death of this runner", entry.job)
+                    _log.info("job %s %s", entry.job, told)
                     self.home.journal.remove(entry)
                     return
 
