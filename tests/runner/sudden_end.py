@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.coordinator.server import Project, WorkTree, until
-from tests.runner.gate import Call, Gate, Which
+from tests.runner.gate import Gate, Which
 from tests.runner.process import Manager
 
 LAST_WORD = "the script came to its end"

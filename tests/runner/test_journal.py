@@ -78,7 +78,9 @@ def test_only_the_owner_may_read_a_token(tmp_path: Path) -> None:
     assert "secret" not in repr(ENTRY)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"update": 7}', '{"url": "http://c"}', '{"unknown": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "7", '{"update": 7}', '{"url": "http://c"}', '{"unknown": 1}']
+)
 def test_what_was_not_written_whole_counts_for_nothing(tmp_path: Path, text: str) -> None:
     journal = Journal(tmp_path)
     (tmp_path / "x.json").write_text(text)

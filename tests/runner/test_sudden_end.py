@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,12 @@ def passage(coordinator: Coordinator) -> Iterator[Gate]:
 def shell(
     coordinator: Coordinator, passage: Gate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Fleet]:
-    folder = tmp_path_factory.mktemp("shell")
+    with shell_fleet(tmp_path_factory.mktemp("shell"), coordinator, passage) as fleet:
+        yield fleet
+
+
+@contextmanager
+def shell_fleet(folder: Path, coordinator: Coordinator, passage: Gate) -> Iterator[Fleet]:
     project = coordinator.project()
     text = (
         "concurrent = 2\ncheck_interval = 1\n"
@@ -159,6 +165,27 @@ def test_a_job_that_was_done_when_its_runner_was_killed_ends_as_it_did(shell: Fl
     assert log.count("Job succeeded") == 1
     assert is_left_alone(shell, number, begun=1)
     assert shell.job(number) == ended
+
+
+def test_a_job_whose_runner_never_comes_back_fails_when_it_was_silent_for_too_long(tmp_path: Path) -> None:
+    """How long that is, and what a clock does to it that jumps, is tests/coordinator/test_sweep_plan.py's."""
+    with (
+        running(tmp_path / "data", Config(runners=Runners(silence_seconds=4))) as coordinator,
+        gate(coordinator.port) as passage,
+        shell_fleet(tmp_path / "shell", coordinator, passage) as fleet,
+    ):
+        with fleet.dying(moments.STEP_SCRIPT) as number:
+            ended = fleet.ends(number)
+            assert (ended["status"], ended["failure_reason"]) == ("failed", "stuck_or_timeout_failure")
+            log = fleet.project.trace(number)
+            assert "Job failed: its runner fell silent. Look whether it runs" in log
+            # Nobody else could end what still goes on; the runner does if it comes back after all.
+            assert fleet.left()
+            fleet.manager.start()
+            until(lambda: not fleet.left(), "nothing is left", SECONDS)
+        assert is_left_alone(fleet, number, begun=1)
+        assert fleet.job(number) == ended
+        assert fleet.project.trace(number) == log
 
 
 def fails_once(fleet: Fleet, moment: Moment) -> None:

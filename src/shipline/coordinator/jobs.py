@@ -45,12 +45,14 @@ def over(job: Job) -> Refusal:
     return Refusal(403, f"403 Forbidden - Job is not running: {job.status}")
 
 
-def give_up(job: Job, failure_reason: str, reason: str) -> None:
+def give_up(job: Job, failure_reason: str, reason: str, advice: str = "") -> None:
+    """Nobody will end it any more. Its log says why, and what to do about it: its runner cannot."""
     with transaction.atomic():
         locked = lock(job)
         if locked.status in FINISHED:
             return
         status = JobStatus.CANCELED if locked.status == JobStatus.CANCELING else JobStatus.FAILED
+        locked.notices = [*locked.notices, f"Job {status.value}: {reason}. {advice}".rstrip()]
         change_status(locked, status, reason, failure_reason=failure_reason)
         advance_pipeline(job.pipeline_id)
         tell(f"job:{job.pk}")

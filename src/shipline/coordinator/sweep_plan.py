@@ -21,6 +21,8 @@ WATCHED_SECONDS = 60.0
 CLOCK_TOLERANCE = 30.0
 # After a jump nothing is deleted for so long: somebody may set the clock right again.
 CALM_SECONDS = 3600.0
+# What somebody does about a runner that tells nothing of its job any more.
+SILENT = "Look whether it runs and reaches the coordinator (shipline runner status on its machine), then retry the job."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class GiveUp:
     job: int
     failure_reason: str
     reason: str
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ def _decide(
             return GiveUp(job.id, "stuck_or_timeout_failure", "no runner that could take it came for an hour")
         return None
     if silence.lasted(steady) > limits.silence:
-        return GiveUp(job.id, "stuck_or_timeout_failure", "its runner fell silent")
+        return GiveUp(job.id, "stuck_or_timeout_failure", "its runner fell silent", SILENT)
     # Its runner ends it in time; this is for one that does not.
     if steady - status.since >= limits.silence and status.lasted(steady) > job.timeout + limits.silence:
         return GiveUp(job.id, "job_execution_timeout", "it ran too long")

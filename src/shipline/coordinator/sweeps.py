@@ -50,7 +50,7 @@ class Sweeper:
             if isinstance(action, GiveBack):
                 give_back(job, action.reason)
             else:
-                give_up(job, action.failure_reason, action.reason)
+                give_up(job, action.failure_reason, action.reason, action.advice)
         _start_delayed(now)
         resource_groups.hand_over_all()
         environments.sweep(now)

@@ -140,9 +140,7 @@ class HeldJob:
             payload.features.trace_sections,
             watch=self._reached,
         )
-        run = JobRun(
-            payload, section, trace, self.docker, self.unique, slot=slot, placed=self._note_folders
-        )
+        run = JobRun(payload, section, trace, self.docker, self.unique, slot=slot, placed=self._note_folders)
         running = asyncio.create_task(run.run())
         reporter = Reporter(
             self.client, payload, trace, running.cancel, run.cancelled.set, time.monotonic,
