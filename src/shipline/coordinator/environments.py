@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from shipline.compiler.keywords.environment import environment_slug
 from shipline.coordinator import actions
@@ -130,4 +129,4 @@ def sweep(now: datetime) -> None:
     for environment in Environment.objects.filter(state=_AVAILABLE, auto_stop_at__lte=now):
         stop(environment, f"the time of environment {environment.name} is over (auto_stop_in)")
     long_ago = Environment.objects.filter(state=EnvironmentState.STOPPING, updated_at__lt=now - LONG_STOPPING)
-    long_ago.update(state=_AVAILABLE, updated_at=timezone.now())
+    long_ago.update(state=_AVAILABLE, updated_at=now)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Max
-from django.utils import timezone
 
-from shipline.coordinator import environments, matching, resource_groups, sweep_plan
+from shipline.coordinator import environments, matching, resource_groups, schedules, sweep_plan
 from shipline.coordinator.artifacts import remove_artifact
 from shipline.coordinator.jobs import give_back, give_up
 from shipline.coordinator.models import Job, JobArtifact, Pipeline, RunnerManager
@@ -33,15 +31,17 @@ class Sweeper:
         self._memory = sweep_plan.EMPTY
         self._deleted_at = float("-inf")
 
-    def sweep(self) -> None:
+    def sweep(self, now: datetime, steady: float) -> None:
         """Fail jobs whose runner is silent, that run too long or that nobody takes; give back those that were
         not begun; start delayed ones that are due; hand over resources; stop environments whose time is over;
-        delete artifacts that have expired."""
-        now, steady = timezone.now(), time.monotonic()
+        delete artifacts that have expired. `steady`: seconds of a clock that only goes on."""
         runners = services().config.runners
         limits = sweep_plan.Limits(float(runners.silence_seconds), float(runners.acknowledge_seconds))
         jobs = _jobs(now)
-        self._memory = sweep_plan.look(self._memory, jobs, now.timestamp(), steady, limits)
+        before = self._memory
+        self._memory = sweep_plan.look(before, jobs, now.timestamp(), steady, limits)
+        if sweep_plan.clock_is_new(before, self._memory):
+            schedules.plan_anew(now)
         unmatched = _unmatched(sweep_plan.long_pending(self._memory, jobs, steady))
         for action in sweep_plan.plan(self._memory, jobs, unmatched, steady, limits):
             job = Job.objects.filter(pk=action.job).first()
@@ -53,8 +53,10 @@ class Sweeper:
                 give_up(job, action.failure_reason, action.reason, action.advice)
         _start_delayed(now)
         resource_groups.hand_over_all()
+        if not sweep_plan.may_delete(self._memory, steady):
+            return
         environments.sweep(now)
-        if sweep_plan.may_delete(self._memory, steady) and steady - self._deleted_at > DELETING_SECONDS:
+        if steady - self._deleted_at > DELETING_SECONDS:
             self._deleted_at = steady
             delete_expired(now)
             forget_stale_managers(now)

@@ -46,9 +46,10 @@ class WatchedTrace(Trace):
 
 @dataclass
 class HeldJob:
-    """`stopping` tells whether the manager is going down. `changed` is called at each new stage,
-    `accepted` when the job is ours. `since` in seconds since the epoch. `result` is there when it has ended, None
-    for a job that was never ours. `problem`: why no job can be had now. `slots`: the manager's, for all its jobs."""
+    """`stopping` tells whether the manager is going down. `changed` is called at each new stage, `accepted` when the
+    job is ours. `since` in seconds since the epoch, `begun` by a clock that only goes on. `result` is there when it
+    has ended, None for a job that was never ours. `problem`: why no job can be had now. `slots`: the manager's, for
+    all its jobs."""
 
     payload: JobPayload
     section: RunnerSection
@@ -60,6 +61,7 @@ class HeldJob:
     changed: Callable[[], object]
     accepted: Callable[[], object]
     since: float = field(default_factory=time.time)
+    begun: float = field(default_factory=time.monotonic)
     stage: str = ACCEPTING
     result: Result | None = None
     problem: str = ""

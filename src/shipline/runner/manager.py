@@ -231,7 +231,7 @@ class Manager:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("job %s", held.payload.id, exc_info=error)
         if held.result is not None:
-            seconds = time.time() - held.since
+            seconds = time.monotonic() - held.begun
             self.metrics.job_ended(held.section, seconds, held.result.failure_reason)
             outcome = held.result.failure_reason or "success"
             _log.info("job %s ended after %.1f s: %s", held.payload.id, seconds, outcome)

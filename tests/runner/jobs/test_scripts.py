@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,12 @@ async def test_the_configs_own_scripts_stand_around_the_jobs(place: Place) -> No
         "within 1",
         "behind 1",
     ]
+
+
+async def test_a_wall_clock_that_jumps_changes_nothing_but_the_times_in_the_log(shell: Place) -> None:
+    job, jumps = shell.job(shell.payload(["echo on"], runner_info={"timeout": 60})), cycle([0.0, 4e9])
+    job.trace.now = lambda: next(jumps)
+    assert not (await job.run()).failure_reason
+    assert "_start:0:step_script" in shell.log()
+    assert "_end:4000000000:step_script" in shell.log()
+    assert "\non\n" in shell.log()
