@@ -27,7 +27,6 @@ from shipline.runner.masking import Masker
 from shipline.runner.reporting import Reporter
 from shipline.runner.slots import Slot, Slots
 from shipline.runner.trace import Trace
-from shipline.runner.variables import job_variables
 
 LAST_WORDS_SECONDS = 5.0
 _log = logging.getLogger(__name__)
@@ -131,8 +130,6 @@ class HeldJob:
         """Whether its end was told."""
         payload, section = self.payload, self.section
         masked = [one.value for one in payload.variables if one.masked]
-        # References in them are replaced before the job sees them.
-        masked += job_variables(payload, section, payload.runner_info.timeout).secrets
         # As git sends it, which it shows where a job asks it to.
         basic = [git.address(payload.git_info.repo_url, "")[1]]
         trace = WatchedTrace(

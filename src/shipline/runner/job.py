@@ -50,8 +50,8 @@ class JobRun:
         timeout = self.payload.runner_info.timeout
         self._introduce()
         try:
-            async with asyncio.timeout(timeout):
-                result = await self._stages()
+            async with asyncio.timeout(timeout) as timer:
+                result = await self._stages(timer)
         except TimeoutError:
             text = f"execution took longer than {in_words(timeout)} seconds"
             result = Result("job_execution_timeout", message=text, timed_out=True)
@@ -78,12 +78,14 @@ class JobRun:
             self.trace.line(f"ERROR: Job failed (system failure): {result.message}", RED)
         self.trace.close()
 
-    async def _stages(self) -> Result:
+    async def _stages(self, timer: asyncio.Timeout) -> Result:
         if self.payload.run:
             raise misconfigured(
                 "the job has `run:` (CI/CD steps), which this runner does not know; use `script:`"
             )
         folders, variables = await asyncio.to_thread(self._facts)
+        # As the job sees them, references replaced; among them the key of the runner's own certificate.
+        self.trace.masker.learn(variables.secrets)
         strategy = git.git_options(self.payload, variables).strategy
         executor = make_executor(
             self.payload, self.section, self.trace, self.docker, self.unique, self.slot, folders, variables,
@@ -100,6 +102,9 @@ class JobRun:
             await caches.save(context, result)
             result = await artifacts.upload(context, result)
             await sources.clean_up(context)
+            if not timer.expired():
+                # What is taken away now takes nothing of its time.
+                timer.reschedule(None)
             return result
 
     async def _before(self, context: Context) -> None:

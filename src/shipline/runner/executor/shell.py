@@ -26,9 +26,12 @@ from shipline.runner.executor.protocol import Output
 from shipline.runner.failure import misconfigured
 from shipline.runner.folders import Folders
 from shipline.runner.trace import YELLOW, Trace
+from shipline.runner.uncancelled import to_its_end
 
 MARK, OWNER_MARK = "SHIPLINE_JOB_PROCESS", "SHIPLINE_JOB_OWNER"
-TERM_SECONDS = 10.0
+TERM_SECONDS, CLEAN_SECONDS = 10.0, 60.0
+# How long what a script has printed is read when it is over; a pipe holds 64 KiB.
+DRAIN_SECONDS = 3.0
 KILL_ROUNDS = 50
 CHUNK = 64 * 1024
 
@@ -52,8 +55,12 @@ class ShellExecutor:
         try:
             yield
         finally:
-            await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(kill_marked, self._mark)))
-            await asyncio.to_thread(shutil.rmtree, self.folders.temporary, ignore_errors=True)
+            # However often the job is cancelled.
+            await to_its_end(asyncio.to_thread(self._clean), CLEAN_SECONDS)
+
+    def _clean(self) -> None:
+        kill_marked(self._mark)
+        shutil.rmtree(self.folders.temporary, ignore_errors=True)
 
     @property
     def keeps_files(self) -> bool:
@@ -123,9 +130,17 @@ class ShellExecutor:
                 await process.stdin.drain()
                 process.stdin.close()
             code = await process.wait()
-            # What it left in the background would keep its output open.
+            # What it left in the background would keep its output open; also what has hidden its mark.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             await asyncio.to_thread(kill_marked, self._mark)
-            await reading
+            await asyncio.wait([reading], timeout=DRAIN_SECONDS)
+            if not reading.done():
+                self.trace.line(
+                    "WARNING: a process without the job's environment keeps the output of the script open; "
+                    "it is not waited for, and goes on",
+                    YELLOW,
+                )
             return code if code >= 0 else 128 - code
         finally:
             if process.returncode is None:
