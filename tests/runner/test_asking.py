@@ -179,4 +179,8 @@ def test_an_entry_that_could_not_hold_a_job_asks_for_none_for_a_while() -> None:
     assert asks([entry], 1, 59.0) == ()
     assert wake_at([entry], 0.0) == 60.0
     assert [one.number for one in asks([entry], 1, 60.0)] == [1]
-    assert put_off(entry, 30.0).not_before == 60.0
+    assert put_off(entry, 30.0) == entry
+    # What an open question is answered meanwhile changes nothing.
+    entry, question = ask_one(Entry(1), 0.0)
+    entry = nothing(put_off(entry, 60.0), question, 1.0, "v1")
+    assert asks([entry], 2, 59.0) == ()

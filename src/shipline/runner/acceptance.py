@@ -16,7 +16,8 @@ from enum import Enum
 
 from shipline.errors import RemoteError
 from shipline.protocols.runner_api import JobPayload, JobUpdate
-from shipline.runner.coordinator_client import Answer, CoordinatorClient
+from shipline.runner.coordinator_client import Answer, CoordinatorClient, NotUnderstood
+from shipline.runner.trace import RED, RESET
 
 # As long as a coordinator waits for the second phase.
 PATIENCE_SECONDS = 120.0
@@ -58,6 +59,18 @@ async def accept(client: CoordinatorClient, payload: JobPayload) -> Verdict:
                 await asyncio.sleep(AGAIN_SECONDS)
     except TimeoutError:
         return Verdict.AGAIN
+
+
+async def refuse(client: CoordinatorClient, refused: NotUnderstood) -> None:
+    """A job that no runner of this version can run: it fails, and its log says why. Handed back it would come again
+    and again. Raises RemoteError."""
+    job, token = refused.job, refused.token
+    answer = await client.update_job(job, token, JobUpdate(state="running"))
+    if answer.over:
+        return
+    line = f"{RED}ERROR: Job failed (system failure): {refused}{RESET}\n"
+    await client.send_trace(job, token, 0, line.encode())
+    await client.update_job(job, token, NOT_BEGUN)
 
 
 async def give_back(client: CoordinatorClient, payload: JobPayload) -> None:

@@ -21,7 +21,7 @@ import aiodocker
 from shipline.engine.client import check
 from shipline.engine.labels import OWNER
 from shipline.engine.reap import reap
-from shipline.errors import EngineError, UsageError
+from shipline.errors import ShiplineError, UsageError
 from shipline.runner.config.sections import DockerSection, RunnerSection
 from shipline.runner.executor.shell import kill_marked, owner_mark
 
@@ -86,8 +86,11 @@ class Engines:
             for section in sections():
                 try:
                     await self._tidy(section, jobs)
-                except (EngineError, TimeoutError) as error:
+                except (ShiplineError, TimeoutError) as error:
                     _log.warning("%s: %s", section.name, error)
+                except Exception:
+                    # A fault of ours must not end this for ever.
+                    _log.exception("%s: looking for what no job has any more", section.name)
 
     async def _tidy(self, section: RunnerSection, jobs: Callable[[], Collection[str]]) -> None:
         """Nothing where the first look has not been yet."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiodocker
 
-from shipline.errors import EngineUnavailable, RemoteError
+from shipline.errors import EngineUnavailable, ProtocolError, RemoteError
 from shipline.protocols.runner_api import JobPayload
 from shipline.runner import git
 from shipline.runner.acceptance import ACCEPTING, Verdict, accept, give_back
@@ -85,7 +85,12 @@ class HeldJob:
                 _log.error("job %s goes back: %s", self.payload.id, self.problem)
                 await self._give_back()
                 return
-            told = await self._numbered() if await self._accepted() else True
+            try:
+                told = await self._numbered() if await self._accepted() else True
+            except Exception:
+                # A fault of ours must not leave a job running for ever.
+                _log.exception("job %s", self.payload.id)
+                told = await self._give_back()
         if told:
             self.journal.remove(self._entry)
 
@@ -116,10 +121,13 @@ class HeldJob:
         await self._give_back()
         return False
 
-    async def _give_back(self) -> None:
+    async def _give_back(self) -> bool:
+        """Whether the coordinator has heard it."""
         with contextlib.suppress(RemoteError, TimeoutError):
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await give_back(self.client, self.payload)
+                return True
+        return False
 
     async def _numbered(self) -> bool:
         """With a number among the jobs that run at once, by which it finds what an earlier one left."""
@@ -130,8 +138,10 @@ class HeldJob:
         """Whether its end was told."""
         payload, section = self.payload, self.section
         masked = [one.value for one in payload.variables if one.masked]
-        # As git sends it, which it shows where a job asks it to.
-        basic = [git.address(payload.git_info.repo_url, "")[1]]
+        # As git sends it, which it shows where a job asks it to. What is wrong with an address its stage tells.
+        basic = []
+        with contextlib.suppress(ProtocolError):
+            basic.append(git.address(payload.git_info.repo_url, "")[1])
         trace = WatchedTrace(
             Masker([*masked, payload.token, *basic], payload.features.token_mask_prefixes),
             section.output_limit * 1024,

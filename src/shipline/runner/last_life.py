@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import count
 
+from shipline.errors import RemoteError
 from shipline.protocols.runner_api import JobUpdate
 from shipline.runner.acceptance import NOT_BEGUN
 from shipline.runner.coordinator_client import CoordinatorClient
@@ -15,6 +18,8 @@ from shipline.runner.trace import RED, RESET
 KILLED = "the runner was killed, and started again"
 # How often a coordinator may ask to be told again.
 TRIES = 10
+PAUSE_LIMIT = 300.0
+_log = logging.getLogger(__name__)
 
 
 def clear(entries: Iterable[Entry]) -> None:
@@ -22,6 +27,23 @@ def clear(entries: Iterable[Entry]) -> None:
     for entry in entries:
         if entry.folder:
             shutil.rmtree(entry.folder, ignore_errors=True)
+
+
+async def tell_until_heard(client: CoordinatorClient, entry: Entry, interval: Callable[[], float]) -> bool:
+    """Ever more slowly; False when that makes no sense, and it is to stay in the journal. `interval` in seconds."""
+    for attempt in count():
+        try:
+            told = await tell(client, entry)
+        except RemoteError as error:
+            _log.warning("job %s was interrupted, which cannot be told yet: %s", entry.job, error)
+            await asyncio.sleep(min(PAUSE_LIMIT, interval() * 2.0 ** min(attempt, 8)))
+        except Exception:
+            _log.exception("job %s was interrupted, which cannot be told", entry.job)
+            return False
+        else:
+            _log.info("job %s %s", entry.job, told)
+            return True
+    raise AssertionError("it is counted without an end")
 
 
 async def tell(client: CoordinatorClient, entry: Entry) -> str:

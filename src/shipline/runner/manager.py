@@ -11,16 +11,18 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 from shipline.errors import EngineError, EngineUnavailable, RemoteError, UsageError
 from shipline.protocols.runner_api import JobPayload
 from shipline.runner import asking, ending, last_life
+from shipline.runner.acceptance import refuse
 from shipline.runner.asking import Answered, Ask, Outcome
 from shipline.runner.clients import Clients
 from shipline.runner.config.changes import changes
 from shipline.runner.config.sections import ConfigFile, RunnerSection
+from shipline.runner.coordinator_client import NotUnderstood
 from shipline.runner.ending import Phase
 from shipline.runner.engines import Engines
 from shipline.runner.held_job import HeldJob
@@ -36,8 +38,6 @@ from shipline.runner.upkeep import Upkeep
 from shipline.version import __version__
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
-# The longest pause before an end is told once more, of a job that an earlier life had, in seconds.
-TELL_LIMIT = 300.0
 # How long an entry that could not hold a job asks for none, in seconds.
 UNFIT_SECONDS = 60.0
 _log = logging.getLogger(__name__)
@@ -196,6 +196,9 @@ class Manager:
         except (RemoteError, EngineError, UsageError) as error:
             online.failed(str(error))
             answer = replace(answer, wait=backoff(online.entry.failures + 1, {}, 0))
+            if isinstance(error, NotUnderstood):
+                with suppress(RemoteError):
+                    await refuse(client, error)
         except Exception:
             # A fault of ours must not silence an entry for ever.
             _log.exception("%s", section.name)
@@ -243,20 +246,8 @@ class Manager:
             (one for one in self.config.runners if one.url == entry.url), RunnerSection("", entry.url, "")
         )
         async with self._clients.jobs(section) as client:
-            for attempt in count():
-                try:
-                    told = await last_life.tell(client, entry)
-                except RemoteError as error:
-                    _log.warning("job %s was interrupted, which cannot be told yet: %s", entry.job, error)
-                    await asyncio.sleep(min(TELL_LIMIT, self.config.check_interval * 2.0 ** min(attempt, 8)))
-                except Exception:
-                    # It stays in the journal.
-                    _log.exception("job %s was interrupted, which cannot be told", entry.job)
-                    return
-                else:
-                    _log.info("job %s %s", entry.job, told)
-                    self.home.journal.remove(entry)
-                    return
+            if await last_life.tell_until_heard(client, entry, lambda: self.config.check_interval):
+                self.home.journal.remove(entry)
 
     def _signalled(self, number: signal.Signals) -> None:
         if number == signal.SIGHUP:
