@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from shipline.compiler.keywords.environment import environment_slug
 from shipline.coordinator import access, actions, protections
@@ -144,4 +143,4 @@ def sweep(now: datetime) -> None:
 
     one_by_one(Environment.objects.filter(state=_AVAILABLE, auto_stop_at__lte=now), end, "environments")
     long_ago = Environment.objects.filter(state=EnvironmentState.STOPPING, updated_at__lt=now - LONG_STOPPING)
-    long_ago.update(state=_AVAILABLE, updated_at=timezone.now())
+    long_ago.update(state=_AVAILABLE, updated_at=now)

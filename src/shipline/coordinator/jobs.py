@@ -45,13 +45,15 @@ def over(job: Job) -> Refusal:
     return Refusal(403, f"403 Forbidden - Job is not running: {job.status}")
 
 
-def give_up(job: Job, failure_reason: str, reason: str) -> None:
-    """Unless something has become of it since it was read: somebody has it, or it is over."""
+def give_up(job: Job, failure_reason: str, reason: str, advice: str = "") -> None:
+    """Nobody will end it any more, unless something has become of it since it was read. Its log says why, and what
+    to do about it: its runner cannot."""
     with transaction.atomic():
         locked = lock(job)
         if locked.status != job.status or locked.contacted_at != job.contacted_at:
             return
         status = JobStatus.CANCELED if locked.status == JobStatus.CANCELING else JobStatus.FAILED
+        locked.notices = [*locked.notices, f"Job {status.value}: {reason}. {advice}".rstrip()]
         change_status(locked, status, reason, failure_reason=failure_reason)
         advance_pipeline(job.pipeline_id)
         tell(f"job:{job.pk}")
@@ -62,7 +64,8 @@ def give_back(job: Job, reason: str) -> None:
     known until another gets the job, so that the manager is told what became of it (409)."""
     with transaction.atomic():
         locked = lock(job)
-        if not is_waiting(locked) or locked.contacted_at != job.contacted_at:
+        same = (locked.contacted_at, locked.token_hash) == (job.contacted_at, job.token_hash)
+        if not is_waiting(locked) or not same:
             return
         locked.runner = locked.runner_manager = None
         locked.contacted_at = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,16 @@ def plan(schedule: PipelineSchedule, now: datetime) -> None:
     """Work out when it runs next. Raises InvalidSchedule."""
     found = next_time(schedule.cron, schedule.cron_timezone, now)
     schedule.next_run_at = found if schedule.active else None
+
+
+def plan_anew(now: datetime) -> None:
+    """After the clock was wrong: no schedule waits longer than its times say. What is due stays so."""
+    for schedule in PipelineSchedule.objects.filter(active=True, next_run_at__gt=now):
+        before = schedule.next_run_at
+        with suppress(InvalidSchedule):
+            plan(schedule, now)
+            if schedule.next_run_at is not None and before is not None and schedule.next_run_at < before:
+                _take(schedule, before)
 
 
 def run_due(now: datetime) -> None:

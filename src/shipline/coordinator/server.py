@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -113,6 +114,7 @@ async def _load_rest(server: Server) -> None:
 
 async def _sweep(events: Events) -> None:
     from django.db import InterfaceError, OperationalError
+    from django.utils import timezone
 
     from shipline.coordinator.services import in_database
     from shipline.coordinator.sweeps import Sweeper
@@ -122,7 +124,7 @@ async def _sweep(events: Events) -> None:
         if not events.may_sweep:
             continue
         try:
-            await in_database(sweeper.sweep)
+            await in_database(sweeper.sweep, timezone.now(), time.monotonic())
         except (InterfaceError, OperationalError) as error:
             logging.getLogger(__name__).warning("the sweep failed; it goes on: %s", error)
         except Exception:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Max, Q
-from django.utils import timezone
 
-from shipline.coordinator import environments, matching, resource_groups, sweep_plan
+from shipline.coordinator import environments, matching, resource_groups, schedules, sweep_plan
 from shipline.coordinator.artifacts import remove_artifact
 from shipline.coordinator.jobs import give_back, give_up
 from shipline.coordinator.models import Job, JobArtifact, Pipeline, RunnerManager
@@ -38,21 +36,20 @@ class Sweeper:
     """Remembers from sweep to sweep what it has seen; one per process."""
 
     def __init__(self) -> None:
-        self._with_runners, self._queued = sweep_plan.EMPTY, sweep_plan.EMPTY
+        self._clock = self._with_runners = self._queued = sweep_plan.EMPTY
         self._looked_at = self._queue_looked_at = self._deleted_at = float("-inf")
 
-    def sweep(self) -> None:
+    def sweep(self, now: datetime, steady: float) -> None:
         """Fail jobs whose runner is silent, that run too long or that nobody takes; give back those that were
         not begun; start delayed ones that are due; hand over resources; stop environments whose time is over;
-        delete artifacts that have expired."""
-        now, steady = timezone.now(), time.monotonic()
+        delete artifacts that have expired. `steady`: seconds of a clock that only goes on."""
         runners = services().config.runners
         limits = sweep_plan.Limits(float(runners.silence_seconds), float(runners.acknowledge_seconds))
-        deletes = steady - self._deleted_at > DELETING_SECONDS
-        if (
-            deletes
-            or steady - self._looked_at >= min(limits.silence, limits.acknowledge) / LOOKS_IN_A_SILENCE
-        ):
+        before = self._clock
+        self._clock = sweep_plan.look(before, (), now.timestamp(), steady, limits)
+        if sweep_plan.clock_is_new(before, self._clock):
+            schedules.plan_anew(now)
+        if steady - self._looked_at >= min(limits.silence, limits.acknowledge) / LOOKS_IN_A_SILENCE:
             self._looked_at = steady
             self._with_runners = _see_to(self._with_runners, ~_WITHOUT_RUNNER, now, steady, limits)
         if steady - self._queue_looked_at >= QUEUE_SECONDS:
@@ -60,8 +57,10 @@ class Sweeper:
             self._queued = _see_to(self._queued, _WITHOUT_RUNNER, now, steady, limits)
         _start_delayed(now)
         resource_groups.hand_over_all()
+        if not sweep_plan.may_delete(self._clock, steady):
+            return
         environments.sweep(now)
-        if deletes and sweep_plan.may_delete(self._with_runners, steady):
+        if steady - self._deleted_at > DELETING_SECONDS:
             self._deleted_at = steady
             delete_expired(now)
             forget_stale_managers(now)
@@ -86,7 +85,7 @@ def _carry_out(action: Action, seen: Seen) -> None:
     if isinstance(action, GiveBack):
         give_back(job, action.reason)
     else:
-        give_up(job, action.failure_reason, action.reason)
+        give_up(job, action.failure_reason, action.reason, action.advice)
 
 
 def _jobs(which: Q, now: datetime) -> list[Seen]:

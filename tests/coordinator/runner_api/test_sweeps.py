@@ -23,6 +23,7 @@ def test_a_runner_that_falls_silent_loses_its_job(
     job = project.runner().take()
     found = until(lambda: (one := project.jobs()["job"])["status"] == "failed" and one, "the job failed")
     assert found["failure_reason"] == "stuck_or_timeout_failure"
+    assert project.trace(job.id).count("Job failed: its runner fell silent. Look whether it runs") == 1
     answer = job.trace(b"I am back")
     assert (answer.status_code, answer.headers["Job-Status"]) == (403, "failed")
 

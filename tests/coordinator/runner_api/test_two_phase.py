@@ -111,6 +111,19 @@ def test_who_waits_is_told_of_a_job_that_a_removed_runner_had_and_gets_a_new_log
     again.succeed()
 
 
+def test_a_manager_that_says_it_will_not_begin_the_job_gives_it_back_at_once(
+    project: Project, handed: Job, patient: Runner
+) -> None:
+    answer = handed.update("failed", failure_reason="runner_system_failure")
+    assert (answer.status_code, answer.headers["Job-Status"]) == (400, "pending")
+    again = patient.take()
+    assert (again.id, again.token == handed.token) == (handed.id, False)
+    # What the first still says of it changes nothing.
+    assert handed.update("failed").status_code == 403
+    assert again.update("running").status_code == 200
+    assert project.statuses() == {"job": "running"}
+
+
 def test_a_job_that_is_not_begun_goes_to_another_runner(
     impatient: Coordinator, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

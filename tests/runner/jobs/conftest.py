@@ -20,7 +20,7 @@ from tests.runner.file_server import FileServer, file_server
 from tests.runner.git_server import PASSWORD, USER, GitServer, git
 
 from shipline.engine.client import connect
-from shipline.engine.labels import owned_by
+from shipline.engine.labels import OWNER, owned_by
 from shipline.engine.reap import reap
 from shipline.protocols.runner_api import JobPayload
 from shipline.runner.config_file import DockerSection, RunnerSection
@@ -122,6 +122,17 @@ class Place:
         for container in await self.containers(role):
             execution = await container.exec(["touch", path], user="0")
             await execution.start(detach=True)
+
+    async def left(self) -> list[str]:
+        """What is there of the job that ran last: processes and secrets, or containers and networks."""
+        assert self.run_now is not None
+        if self.docker is None:
+            files = [str(one) for one in Path(self.section.builds_dir).rglob("*.tmp")]
+            return [*files, *map(str, marked(f"{MARK}={self.run_now.unique}"))]
+        filters = {"label": [f"{OWNER}={self.section.owner}"]}
+        containers = await self.docker.containers.list(all=True, filters=filters)
+        networks = await self.docker.networks.list(filters=filters)
+        return [*(one["Id"] for one in containers), *(one["Id"] for one in networks)]
 
     def configure(self, **fields: Any) -> None:
         self.section = replace(self.section, **fields)

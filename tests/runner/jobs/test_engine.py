@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.runner.jobs.conftest import Place, docker_host
+from tests.runner.gate import gate
+from tests.runner.jobs.conftest import IMAGE, Place, docker_host
 
 from shipline.errors import EngineError, ImagePullFailed
 from shipline.host.images import HELPER, ensure_images
@@ -180,6 +181,31 @@ async def test_a_path_of_the_jobs_image_is_not_the_helpers(engine: Place) -> Non
     ended = await engine.run('echo "path $PATH"', git_info=engine.repository(), variables=variables)
     assert ended.good, ended.log
     assert "path /nowhere:/usr/bin:/bin" in ended.lines
+
+
+@pytest.mark.parametrize(
+    ("there", "policies", "told"),
+    [(True, ("always",), 1), (True, ("always", "never"), 0), (False, ("always",), 0)],
+)
+async def test_an_image_that_cannot_be_pulled_but_is_here_is_offered_with_what_to_write(
+    engine: Place, there: bool, policies: tuple[str, ...], told: int
+) -> None:
+    assert engine.docker is not None
+    engine.configure_docker(pull_policy=policies)
+    with gate(0) as registry:
+        # It answers that it has no image.
+        name = f"127.0.0.1:{registry.port}/here"
+        if there:
+            await engine.docker.images.tag(IMAGE, repo=name, tag="1")
+        try:
+            ended = await engine.run("echo ran", image={"name": f"{name}:1"})
+        finally:
+            if there:
+                await engine.docker.images.delete(f"{name}:1")
+    assert ended.good is (policies == ("always", "never")), ended.log
+    lines = [line for line in ended.lines if 'pull_policy = "if-not-present" under [runners.docker]' in line]
+    assert len(lines) == told
+    assert all(f"Image {name}:1 is on the runner's machine." in line for line in lines)
 
 
 async def test_an_image_that_the_config_does_not_allow_is_not_pulled(engine: Place) -> None:
