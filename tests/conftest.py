@@ -10,8 +10,14 @@ from shipline.host.postgresql import Server, ensure_postgresql, server
 from tests.coordinator.databases import DATABASES, FIXTURES
 from tests.order import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.ports import free_port
+from tests.temporary import remove_temporary_folders
 
 __all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
+
+
+def pytest_sessionfinish() -> None:
+    """A worker may be ended before it has come to its own end."""
+    remove_temporary_folders()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

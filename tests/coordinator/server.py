@@ -3,7 +3,6 @@ by the real git, and a runner's calls one by one."""
 
 from __future__ import annotations
 
-import atexit
 import base64
 import io
 import os
@@ -13,7 +12,6 @@ import sqlite3
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +26,7 @@ import httpx
 import psycopg
 import pytest
 from tests.ports import free_port
+from tests.temporary import temporary_folder
 
 from shipline import config
 from shipline.config import Config, DataFolder
@@ -235,8 +234,7 @@ def running(
 def started_before() -> Path:
     """The data folder of a coordinator that has ended: to make its database takes far longer than to start it, and
     there are tests by the hundred that want one of their own."""
-    folder = Path(tempfile.mkdtemp(prefix="shipline-tests-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = temporary_folder()
     with running(folder, for_the_first_time=True):
         pass
     (folder / "coordinator.log").unlink()
