@@ -56,6 +56,7 @@ class _Found:
 
     cases: list[TestCase] = field(default_factory=list)
     elements: int = 0
+    size: int = 0
 
 
 def read_report(chunks: Iterable[bytes], limits: Limits | None = None) -> Report:
@@ -69,6 +70,7 @@ def read_report(chunks: Iterable[bytes], limits: Limits | None = None) -> Report
                 raise _TooMany(f"{limits.files} files")
             if file is None or file.number != piece.number:
                 file = _File(piece.number, piece.name, found, limits)
+            found.size += len(piece.content)
             file.feed(piece.content)
             if piece.is_last and file.problem:
                 problems.append(file.problem)
@@ -76,9 +78,8 @@ def read_report(chunks: Iterable[bytes], limits: Limits | None = None) -> Report
         problems.append(f"There are more than {error}; the rest is not read")
     except BadPacking as error:
         problems.append(f"JUnit report is not packed as it should be: {error}")
-    return Report(
-        tuple(found.cases), tuple(_shortened(one, limits.problem) for one in problems[: limits.problems])
-    )
+    told = tuple(_shortened(one, limits.problem) for one in problems[: limits.problems])
+    return Report(tuple(found.cases), told, found.size)
 
 
 def _shortened(text: str, limit: int) -> str:

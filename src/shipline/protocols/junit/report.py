@@ -79,10 +79,11 @@ class Totals:
 @dataclass(frozen=True, slots=True)
 class Report:
     """What the files of one report say together. `problems`, a sentence each, are of files that could not be read
-    to their end; what could be read of them counts."""
+    to their end; what could be read of them counts. `size` is in bytes, unpacked."""
 
     cases: tuple[TestCase, ...] = ()
     problems: tuple[str, ...] = ()
+    size: int = 0
 
 
 def totals_of(cases: Iterable[TestCase]) -> Totals:

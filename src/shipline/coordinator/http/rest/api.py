@@ -40,6 +40,7 @@ from shipline.coordinator.http.rest import (
     runners,
     schedules,
     tags,
+    test_reports,
     triggers,
     users,
     variables,
@@ -67,7 +68,7 @@ api = NinjaAPI(
 RESOURCES = (
     users, access_tokens, groups, projects, members, variables,
     commits, files, branches, tags, protected_branches, protected_tags,
-    ci_lint, pipelines, job_artifacts, jobs, runners, project_runners,
+    ci_lint, pipelines, test_reports, job_artifacts, jobs, runners, project_runners,
     environments, deployments, resource_groups,
     bridges, schedules, triggers, merge_requests,
 )  # fmt: skip
