@@ -91,9 +91,10 @@ def _while_it_runs(job: Job, update: api.JobUpdate, ending: Ending) -> None:
 
 
 def _finish(job: Job, status: JobStatus, failure_reason: str, exit_code: int | None, ending: Ending) -> None:
-    if job.status == JobStatus.CANCELING:
-        status = JobStatus.CANCELED
     reason = "" if status is JobStatus.SUCCESS else failure_reason.replace("_", " ")
+    if job.status == JobStatus.CANCELING:
+        # However it ended then, it is over for the reason that it was cancelled for.
+        status, reason = JobStatus.CANCELED, job.reason
     if ending.release.failure:
         reason = ending.release.failure
     told = (ending.notice, ending.release.notice, ending.release.failure)

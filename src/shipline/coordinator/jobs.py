@@ -50,7 +50,9 @@ def give_up(job: Job, failure_reason: str, reason: str) -> None:
         locked = lock(job)
         if locked.status in FINISHED:
             return
-        status = JobStatus.CANCELED if locked.status == JobStatus.CANCELING else JobStatus.FAILED
+        canceling = locked.status == JobStatus.CANCELING
+        status = JobStatus.CANCELED if canceling else JobStatus.FAILED
+        reason = f"{locked.reason}; {reason}" if canceling else reason
         change_status(locked, status, reason, failure_reason=failure_reason)
         advance_pipeline(job.pipeline_id)
         tell(f"job:{job.pk}")

@@ -12,18 +12,15 @@ from django.utils.safestring import SafeString
 from shipline.coordinator import artifacts, protections, runners
 from shipline.coordinator.matching import RunnerFacts
 from shipline.coordinator.models import Job, Pipeline
+from shipline.coordinator.sweep_plan import NOT_BEGUN
 from shipline.coordinator.web import environment_facts, relations
+from shipline.coordinator.web.job_tests import job_tests
+from shipline.coordinator.web.pipeline_lists import look_of, pipeline_took
 from shipline.coordinator.web.times import took
 from shipline.model.status import FINISHED, PIPELINE_FINISHED, JobStatus
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
-
-# The status that a stage shows is the first of these that one of its jobs has.
-_WORST = (
-    "failed", "running", "canceling", "pending", "waiting_for_resource", "scheduled", "manual", "canceled",
-    "created", "warning", "success", "skipped",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +36,7 @@ class ShownJob:
 
 
 def look(job: Job) -> str:
-    """A failure that the pipeline does not mind is a warning."""
-    return "warning" if job.status == "failed" and job.allow_failure else job.status
+    return look_of(job.status, allow_failure=job.allow_failure)
 
 
 def shown(job: Job, serving: Iterable[RunnerFacts], started: Sequence[relations.Link] = ()) -> ShownJob:
@@ -52,8 +48,10 @@ def why(job: Job, serving: Iterable[RunnerFacts]) -> str:
     match JobStatus(job.status):
         case JobStatus.CREATED:
             return "Waits for what comes before it"
-        case JobStatus.RUNNING if job.bridge:
+        case JobStatus.RUNNING | JobStatus.SUCCESS if job.bridge:
             return _sentence(job.reason)
+        case JobStatus.PENDING if job.reason == NOT_BEGUN and job.runner_manager_id is None:
+            return _sentence(f"{NOT_BEGUN}; {runners.reason_of(job, serving)}")
         case JobStatus.RUNNING | JobStatus.SCHEDULED | JobStatus.SUCCESS:
             return ""
         case JobStatus.SKIPPED:
@@ -73,29 +71,6 @@ def _sentence(text: str) -> str:
 def may_act(user: User | AnonymousUser, pipeline: Pipeline) -> bool:
     """Start, retry and cancel: who may push to its branch may do so."""
     return protections.may_run(user, pipeline)
-
-
-def worst(found: Iterable[Job]) -> str:
-    """The status that a stage shows."""
-    looks = {look(job) for job in found}
-    return next((status for status in _WORST if status in looks), "created")
-
-
-def pipeline_rows(newest: Iterable[Pipeline]) -> list[dict[str, Any]]:
-    return [
-        {
-            "pipeline": pipeline,
-            "stages": [(stage, worst(found)) for stage, found in _by_stage(pipeline, current_jobs(pipeline))],
-            "took": pipeline_took(pipeline),
-        }
-        for pipeline in newest
-    ]
-
-
-def pipeline_took(pipeline: Pipeline) -> SafeString | str:
-    """Nothing while it waits for somebody: that is not work."""
-    over_or_at_work = pipeline.finished_at is not None or pipeline.status == "running"
-    return took(pipeline.started_at, pipeline.finished_at) if over_or_at_work else ""
 
 
 def current_jobs(pipeline: Pipeline) -> list[Job]:
@@ -181,6 +156,7 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "artifacts": [
             one for one in job.artifacts.select_related("job__project") if artifacts.may_download(user, one)
         ],
+        "tests": job_tests(job, user),
         "over": over,
         "may_play": acts and status is JobStatus.MANUAL,
         "may_retry": acts and over and status is not JobStatus.SKIPPED and not job.retried,

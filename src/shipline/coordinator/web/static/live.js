@@ -27,13 +27,15 @@
     for (const one of document.querySelectorAll("time")) show(one, distance(since(one.dateTime)));
   }, 1000);
 
-  // A part of the page as it is now; who stands on a link or button in it stays there.
+  // A part of the page as it is now; who stands on a link or button in it stays there, and what is open stays open.
   function replace(part, html) {
     const held = part.contains(document.activeElement) ? document.activeElement : null;
     const place = held && (held.getAttribute("href") || held.textContent);
+    const opened = [...part.querySelectorAll("details[id][open]")].map((one) => one.id);
     part.innerHTML = html;
+    for (const one of part.querySelectorAll("details[id]")) if (opened.includes(one.id)) one.open = true;
     if (!place) return;
-    const same = [...part.querySelectorAll("a, button")];
+    const same = [...part.querySelectorAll("a, button, summary")];
     const next = same.find((one) => (one.getAttribute("href") || one.textContent) === place);
     if (next) next.focus({ preventScroll: true });
   }
