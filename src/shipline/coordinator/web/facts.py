@@ -10,14 +10,21 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from shipline.coordinator import artifacts, protections, runners
+from shipline.coordinator.definitions import definition_of
 from shipline.coordinator.matching import RunnerFacts
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.sweep_plan import NOT_BEGUN
 from shipline.coordinator.web import environment_facts, relations
-from shipline.coordinator.web.job_tests import job_tests
+from shipline.coordinator.web.job_tests import job_tests, tests_sums
 from shipline.coordinator.web.pipeline_lists import look_of, pipeline_took
 from shipline.coordinator.web.times import took
 from shipline.model.status import FINISHED, PIPELINE_FINISHED, JobStatus
+from shipline.pipeline import JobState, PipelineState
+from shipline.pipeline.awaited import awaited, told
+
+# A pipeline of more jobs than these does not fit a screen: then what failed is named above all of them, and the page
+# of a job lists the jobs of its stage only.
+ALL_SHOWN, SIBLINGS_SHOWN, FAILED_NAMED = 30, 60, 10
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -91,6 +98,7 @@ def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, 
     found = current_jobs(pipeline)
     serving = runners.serving(found)
     live = pipeline.status not in PIPELINE_FINISHED
+    failed = [job for job in found if look(job) == "failed"]
     started = relations.started_by(found, user)
     return {
         "title": f"{pipeline.status}: #{pipeline.pk} {pipeline.title or pipeline.ref} · {pipeline.project.name}",
@@ -100,6 +108,9 @@ def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, 
             (stage, [shown(job, serving, started.get(job.pk, ())) for job in of_stage])
             for stage, of_stage in _by_stage(pipeline, found)
         ],
+        "failed": failed[:FAILED_NAMED] if len(found) > ALL_SHOWN else (),
+        "more_failed": max(0, len(failed) - FAILED_NAMED),
+        "tests_sums": tests_sums(pipeline),
         "origin": relations.origin(pipeline, user),
         "left_out": relations.left_out(pipeline),
         "bars": bars(pipeline, found),
@@ -136,6 +147,7 @@ def bars(pipeline: Pipeline, found: Iterable[Job]) -> list[dict[str, Any]]:
 def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
     """Everything that the page of a job says, but for the log."""
     siblings = current_jobs(job.pipeline)
+    seen = siblings if len(siblings) <= ALL_SHOWN else [one for one in siblings if one.stage == job.stage]
     status, acts = JobStatus(job.status), may_act(user, job.pipeline)
     over = status in FINISHED
     return {
@@ -150,7 +162,9 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "queued": took(job.queued_at, job.started_at)
         if job.started_at or status is JobStatus.PENDING
         else "",
-        "siblings": [(other, look(other)) for other in siblings],
+        "siblings": [(other, look(other)) for other in seen[:SIBLINGS_SHOWN]],
+        "not_shown": len(siblings) - len(seen[:SIBLINGS_SHOWN]),
+        "awaited": _awaited(job, siblings) if status is JobStatus.CREATED else "",
         "attempts": [(other, look(other)) for other in _attempts(job)],
         "newer": next((other for other in siblings if job.retried and other.name == job.name), None),
         "artifacts": [
@@ -162,6 +176,20 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "may_retry": acts and over and status is not JobStatus.SKIPPED and not job.retried,
         "may_cancel": acts and not over and status is not JobStatus.CANCELING,
     } | environment_facts.job_facts(job)
+
+
+def _awaited(job: Job, siblings: Iterable[Job]) -> str:
+    """What it waits for, by name."""
+    jobs = {one.pk: _short_state(one) for one in siblings}
+    if job.pk not in jobs:
+        return ""
+    return _sentence(told(awaited(PipelineState(tuple(jobs.values())), jobs[job.pk])))
+
+
+def _short_state(job: Job) -> JobState:
+    """As far as it decides what waits for what."""
+    status, needs = JobStatus(job.status), definition_of(job).needs
+    return JobState(job.pk, job.name, job.stage_index, status, allow_failure=job.allow_failure, needs=needs)
 
 
 def _attempts(job: Job) -> list[Job]:

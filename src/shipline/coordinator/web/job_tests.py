@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from django.db.models import Sum
+
 from shipline.coordinator.artifacts import accessible_to
 from shipline.coordinator.models import Job, JobTestReport, Pipeline, Project
 from shipline.coordinator.test_reports import cases_in, rows_of, totals_in
@@ -33,7 +35,7 @@ class ShownCase:
 
 @dataclass(frozen=True, slots=True)
 class ShownReport:
-    """`more` cases went wrong than are shown. `hidden`: the reader may not have the report itself."""
+    """`more` cases went wrong than are here; of them the first few are seen at once. `hidden`: the reader may not have the report itself."""
 
     job: Job
     totals: Totals
@@ -107,6 +109,13 @@ def job_tests(job: Job, user: User | AnonymousUser | None) -> ShownReport | None
     row.job = job
     hidden = row.accessibility not in accessible
     return _report(row, () if hidden else cases_in(row)[:NAMED], job.project, hidden=hidden)
+
+
+def tests_sums(pipeline: Pipeline) -> Totals:
+    """For one line; no report is read for it."""
+    names = ("success", "failed", "error", "skipped")
+    sums = rows_of(pipeline).order_by().aggregate(**{name: Sum(name) for name in names})
+    return Totals(**{name: sums[name] or 0 for name in names})
 
 
 def state_of_tests(pipeline_id: int) -> list[Any]:
