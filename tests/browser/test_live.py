@@ -106,7 +106,7 @@ async def test_a_log_appears_while_the_job_runs(
     shown = await log.inner_html()
     await page.reload()
     await expect(lines).to_have_count(3)
-    assert await log.inner_html() == shown
+    await page.wait_for_function("(shown) => document.getElementById('log').innerHTML === shown", arg=shown)
 
 
 async def test_a_section_takes_in_what_comes_and_folds(
@@ -202,6 +202,9 @@ async def test_a_masked_value_stays_masked_and_a_protected_one_is_told_to_be_mis
     )
     for url in ("", "/-/pipelines", f"/-/jobs/{taken.id}", f"/-/jobs/{taken.id}/raw", f"/-/jobs/{other.id}"):
         await page.goto(project.page(url))
+        if url.endswith((str(taken.id), str(other.id))):
+            # The log comes behind the page.
+            await expect(page.locator("#log .line")).to_have_count(1)
         assert secret not in await page.content()
         assert taken.payload["token"] not in await page.content()
 
@@ -334,3 +337,35 @@ async def test_a_job_that_ends_while_its_log_is_being_sent_is_told_to_have_ended
                 pages.append(json.loads(value)["title"])
     assert names[-1] == "done"
     assert pages[-1].startswith("success: ")
+
+
+async def test_a_click_counts_although_the_page_changes_under_it(
+    page: Page, project: Project, client: httpx.AsyncClient
+) -> None:
+    """The button is pressed, a job begins, and only then the button is let go."""
+    pipeline = await project.push(ONE)
+    await page.goto(project.page(f"/-/pipelines/{pipeline}"))
+    await expect(page.locator("a.job")).to_contain_text("No runner serves this project")
+    runner = await project.runner(client)
+    await page.get_by_role("button", name="Cancel").hover()
+    await page.mouse.down()
+    await runner.take()
+    # The title is not held back: when it says so, the rest has come too.
+    await expect(page).to_have_title(re.compile("^running: "))
+    await expect(badge(page)).to_have_text("pending")
+    await page.mouse.up()
+    await expect(badge(page)).to_have_text("canceled")
+
+
+async def test_a_question_that_was_opened_stays_open_when_the_page_changes(
+    page: Page, project: Project, client: httpx.AsyncClient
+) -> None:
+    ci = "ship: {script: a, when: manual, manual_confirmation: Really?}\nother: {script: b}\n"
+    pipeline = await project.push(ci)
+    await page.goto(project.page(f"/-/jobs/{await project.job(pipeline, 'ship')}"))
+    siblings = page.locator(".facts").get_by_role("listitem").filter(has_text="other")
+    await page.get_by_text("Run", exact=True).click()
+    await expect(page.get_by_text("Really?")).to_be_visible()
+    await (await project.runner(client)).take()
+    await expect(siblings.get_by_role("img", name="running")).to_be_visible()
+    await expect(page.get_by_text("Really?")).to_be_visible()

@@ -9,6 +9,7 @@ from django.db import transaction
 from shipline.coordinator.access_tokens import remove_bots
 from shipline.coordinator.groups import within
 from shipline.coordinator.models import Group, Job, Pipeline, Project
+from shipline.coordinator.progress import tell
 from shipline.coordinator.services import services
 from shipline.coordinator.stored import trace_path
 
@@ -18,7 +19,10 @@ def delete_project(project: Project) -> None:
     gone. Jobs that run are told so at their runner's next word: they are not there any more."""
     jobs = list(Job.objects.filter(project=project).values_list("pk", flat=True))
     pk = project.pk
+    pipelines = list(Pipeline.objects.filter(project=project).values_list("pk", flat=True))
     with transaction.atomic():
+        # Who looks at one is told that there is nothing any more.
+        tell(*(f"pipeline:{one}" for one in pipelines))
         remove_bots(project.access_tokens.all())
         project.delete()
     shutil.rmtree(services().repositories.path(pk), ignore_errors=True)
@@ -31,7 +35,9 @@ def delete_pipeline(pipeline: Pipeline) -> None:
     """With its jobs, their logs and artifacts, and the ref that kept its commit."""
     jobs = list(Job.objects.filter(pipeline=pipeline).values_list("pk", flat=True))
     project, pk = pipeline.project_id, pipeline.pk
-    pipeline.delete()
+    with transaction.atomic():
+        tell(f"pipeline:{pk}")
+        pipeline.delete()
     for job in jobs:
         trace_path(job).unlink(missing_ok=True)
         shutil.rmtree(services().data.coordinator / "artifacts" / str(project) / str(job), ignore_errors=True)

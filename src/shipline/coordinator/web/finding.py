@@ -12,7 +12,7 @@ from shipline.coordinator.models import Job, Pipeline, Project
 def find_project(request: HttpRequest, path: str, *abilities: Ability) -> Project | None:
     """Whose code the reader may see, and who has these abilities there."""
     # PostgreSQL takes no NUL, not even to look for it.
-    project = Project.objects.filter(path_with_namespace=path.replace("\0", "")).first()
+    project = None if "\0" in path else Project.objects.filter(path_with_namespace=path).first()
     if project is None or not access.may_read(request.user, project):
         return None
     return project if all(access.may(request.user, project, one) for one in abilities) else None

@@ -35,7 +35,7 @@ class ShownCase:
 
 @dataclass(frozen=True, slots=True)
 class ShownReport:
-    """`more` cases went wrong than are here; of them the first few are seen at once. `hidden`: the reader may not have the report itself."""
+    """`more` cases went wrong than are here. `hidden`: the reader may not have the report itself."""
 
     job: Job
     totals: Totals

@@ -16,7 +16,7 @@ from shipline.coordinator.web.job_tests import state_of_tests
 from shipline.model.status import PIPELINE_FINISHED
 
 # How long somebody goes on seeing what has been taken from them, in seconds.
-CHECK_SECONDS = 15.0
+CHECK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,16 @@ class Reader:
     request: HttpRequest
     find: Callable[[], object | None]
     _checked: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    _may: bool = True
 
     async def still_may(self) -> bool:
         """False when what they look at is gone, or is not theirs to see any more, or they have signed out: looked
         up anew now and then, for a stream may last for days."""
         now = asyncio.get_running_loop().time()
-        if now - self._checked < CHECK_SECONDS:
-            return True
-        self._checked = now
-        return await in_database(self._look)
+        if self._may and now - self._checked >= CHECK_SECONDS:
+            self._checked = now
+            self._may = await in_database(self._look)
+        return self._may
 
     def _look(self) -> bool:
         session = self.request.session

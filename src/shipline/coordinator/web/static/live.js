@@ -27,6 +27,20 @@
     for (const one of document.querySelectorAll("time")) show(one, distance(since(one.dateTime)));
   }, 1000);
 
+  // While a button is being pressed its page stays as it is: a click is lost when it ends on another element.
+  let pressed = false;
+  const kept = new Map();
+  function released() {
+    setTimeout(() => {
+      pressed = false;
+      for (const [part, html] of kept) replace(part, html);
+      kept.clear();
+    });
+  }
+  addEventListener("pointerdown", () => { pressed = true; }, true);
+  addEventListener("pointerup", released, true);
+  addEventListener("pointercancel", released, true);
+
   // A part of the page as it is now; who stands on a link or button in it stays there, and what is open stays open.
   function replace(part, html) {
     const held = part.contains(document.activeElement) ? document.activeElement : null;
@@ -89,7 +103,8 @@
   on("page", (page) => {
     document.title = page.title;
     for (const [name, html] of Object.entries(page.parts)) {
-      replace(document.querySelector(`[data-part="${name}"]`), html);
+      const part = document.querySelector(`[data-part="${name}"]`);
+      if (pressed) kept.set(part, html); else replace(part, html);
     }
   });
   on("done", () => source.close());
