@@ -10,6 +10,10 @@ from tests.coordinator.junit import KIND, bad, junit, suite
 from tests.coordinator.pages import events, sign_out, signed_in
 from tests.coordinator.server import DEVELOPER, REPORTER, Coordinator, Project, Runner, WorkTree, zipped
 
+from shipline import config
+from shipline.config import Config, DataFolder
+from shipline.config import Coordinator as Addresses
+
 JUNIT = "artifacts: {access: developer, reports: {junit: a.xml}}"
 ONE = "one: {script: make}\n"
 
@@ -196,3 +200,32 @@ def test_a_log_does_not_end_with_a_pipeline_that_has_the_job_s_number(
         told = list(named)
     assert told[-1] == "done"
     assert "log" in told
+
+
+def test_behind_a_proxy_that_speaks_tls_one_signs_in_by_its_address_and_no_other(tmp_path: Path) -> None:
+    behind = Coordinator(DataFolder(tmp_path / "data"))
+    behind.data.root.mkdir()
+    addresses = Addresses(behind.port, external_url="https://ci.example.com", container_url=behind.url)
+    config.save(behind.data, Config(coordinator=addresses))
+    try:
+        behind.start_as_configured()
+        for origin, status in (("https://evil.example.com", 403), ("https://ci.example.com", 302)):
+            with behind.client(Host="ci.example.com") as client:
+                form = client.get("/users/sign_in")
+                token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
+                assert token is not None
+                fields = {"username": "root", "password": behind.root.token, "csrfmiddlewaretoken": token[1]}
+                cookie = form.headers["set-cookie"]
+                assert "; Secure" in cookie
+                headers = {"Origin": origin, "Cookie": cookie.partition(";")[0]}
+                answer = client.post("/users/sign_in", data=fields, headers=headers)
+                assert answer.status_code == status
+    finally:
+        behind.end()
+    assert "; Secure" in answer.headers["set-cookie"]
+
+
+def test_no_page_is_kept_in_a_cache(coordinator: Coordinator, project: Project) -> None:
+    with signed_in(coordinator, project.root) as client:
+        for path in ("/", f"/{project.path}", f"/{project.path}/-/releases"):
+            assert client.get(path).headers["cache-control"] == "private, no-cache"

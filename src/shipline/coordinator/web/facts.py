@@ -167,9 +167,7 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "awaited": _awaited(job, siblings) if status is JobStatus.CREATED else "",
         "attempts": [(other, look(other)) for other in _attempts(job)],
         "newer": next((other for other in siblings if job.retried and other.name == job.name), None),
-        "artifacts": [
-            one for one in job.artifacts.select_related("job__project") if artifacts.may_download(user, one)
-        ],
+        "artifacts": job.artifacts.filter(accessibility__in=artifacts.accessible_to(user, job.project)),
         "tests": job_tests(job, user),
         "over": over,
         "may_play": acts and status is JobStatus.MANUAL,

@@ -104,6 +104,8 @@
     document.title = page.title;
     for (const [name, html] of Object.entries(page.parts)) {
       const part = document.querySelector(`[data-part="${name}"]`);
+      // A page that is older than the server may lack one.
+      if (!part) continue;
       if (pressed) kept.set(part, html); else replace(part, html);
     }
   });
