@@ -16,7 +16,7 @@ from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.sweep_plan import NOT_BEGUN
 from shipline.coordinator.web import environment_facts, relations
 from shipline.coordinator.web.job_tests import job_tests, tests_sums
-from shipline.coordinator.web.pipeline_lists import look_of, pipeline_took
+from shipline.coordinator.web.pipeline_lists import look_of, pipeline_took, superseded_by
 from shipline.coordinator.web.times import took
 from shipline.model.status import FINISHED, PIPELINE_FINISHED, JobStatus
 from shipline.pipeline import JobState, PipelineState
@@ -110,6 +110,7 @@ def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, 
         ],
         "failed": failed[:FAILED_NAMED] if len(found) > ALL_SHOWN else (),
         "more_failed": max(0, len(failed) - FAILED_NAMED),
+        "superseded_by": superseded_by(pipeline),
         "tests_sums": tests_sums(pipeline),
         "origin": relations.origin(pipeline, user),
         "left_out": relations.left_out(pipeline),

@@ -18,7 +18,7 @@ from shipline.coordinator.web.pages import missing, page
 SHOWN = 20
 PAGES_LIMIT = 1_000_000
 # A list is for looking through: of longer notes the rest is on the release's own page.
-NOTES_SHOWN = 4_000
+NOTES_SHOWN = 1_000
 
 
 @dataclass(frozen=True, slots=True)
