@@ -84,6 +84,17 @@ def test_what_failed_in_a_report_that_is_for_developers_is_hidden_from_others(
             assert (client.get(report).status_code == 200) is sees
 
 
+def test_of_a_long_output_the_beginning_and_the_end_are_shown(
+    coordinator: Coordinator, project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    work_tree.ship(f"unit: {{script: make, {JUNIT}}}\n")
+    job = runner.take()
+    job.upload(junit(suite(bad("a", text="began " + "x" * 50_000 + " ended"))), **KIND)
+    with signed_in(coordinator, project.root) as client:
+        shown = client.get(f"/{project.path}/-/pipelines/{project.pipeline()['id']}").text
+    assert re.search(r"began x+\n\[… 42012 characters …\]\nx+ ended", shown)
+
+
 def test_a_report_is_had_as_it_was_stored_and_a_file_of_the_archive_never_as_a_page(
     coordinator: Coordinator, project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:
