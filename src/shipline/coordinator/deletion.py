@@ -11,6 +11,7 @@ from shipline.coordinator.access_tokens import remove_bots
 from shipline.coordinator.downstream import pipeline_deleted
 from shipline.coordinator.groups import within
 from shipline.coordinator.models import Group, Job, Pipeline, Project
+from shipline.coordinator.progress import tell
 from shipline.coordinator.services import services
 from shipline.coordinator.stored import trace_path
 from shipline.model.status import JobStatus
@@ -23,8 +24,11 @@ def delete_project(project: Project) -> None:
     pk = project.pk
     # Trigger jobs of other projects that wait for a pipeline of this one.
     waiting = _waiting_for(Pipeline.objects.filter(project=project)).exclude(project=project)
+    pipelines = list(Pipeline.objects.filter(project=project).values_list("pk", flat=True))
     with transaction.atomic():
         left = list(waiting)
+        # Who looks at one is told that there is nothing any more.
+        tell(*(f"pipeline:{one}" for one in pipelines))
         remove_bots(project.access_tokens.all())
         project.delete()
         for bridge in left:
@@ -41,6 +45,7 @@ def delete_pipeline(pipeline: Pipeline) -> None:
     project, pk = pipeline.project_id, pipeline.pk
     with transaction.atomic():
         left = list(_waiting_for(Pipeline.objects.filter(pk=pk)))
+        tell(f"pipeline:{pk}")
         pipeline.delete()
         for bridge in left:
             pipeline_deleted(bridge)

@@ -96,9 +96,10 @@ def _while_it_runs(job: Job, update: api.JobUpdate, ending: Ending) -> None:
 
 
 def _finish(job: Job, status: JobStatus, failure_reason: str, exit_code: int | None, ending: Ending) -> None:
-    reason = ending.release.failure or failure_reason.replace("_", " ")
+    failed = "" if status is JobStatus.SUCCESS else failure_reason.replace("_", " ")
+    reason = ending.release.failure or failed
     if job.status == JobStatus.CANCELING:
-        # Why it was cancelled is what people want to know, not how its runner ended it.
+        # However it ended then, it is over for the reason that it was cancelled for.
         status, reason = JobStatus.CANCELED, job.reason
     told = (ending.notice, ending.release.notice, ending.release.failure)
     job.notices = [*job.notices, *(line for line in told if line)]

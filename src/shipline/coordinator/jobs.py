@@ -52,8 +52,10 @@ def give_up(job: Job, failure_reason: str, reason: str, advice: str = "") -> Non
         locked = lock(job)
         if locked.status != job.status or locked.contacted_at != job.contacted_at:
             return
-        status = JobStatus.CANCELED if locked.status == JobStatus.CANCELING else JobStatus.FAILED
+        canceling = locked.status == JobStatus.CANCELING
+        status = JobStatus.CANCELED if canceling else JobStatus.FAILED
         locked.notices = [*locked.notices, f"Job {status.value}: {reason}. {advice}".rstrip()]
+        reason = f"{locked.reason}; {reason}" if canceling else reason
         change_status(locked, status, reason, failure_reason=failure_reason)
         advance_pipeline(job.pipeline_id)
         tell(f"job:{job.pk}")

@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from shipline.coordinator.http import git, hooks, open_id, registry_tokens
 from shipline.coordinator.http.runner_api import artifacts, jobs, runners, traces
-from shipline.coordinator.web import actions, environments, live, merge_requests, schedules, views
+from shipline.coordinator.web import actions, environments, live, merge_requests, releases, schedules, views
 
 # By its name, so that Django loads it when it is first asked for.
 rest_v4 = URLResolver(RoutePattern("api/v4/"), "shipline.coordinator.http.rest.urls", namespace="rest_v4")
@@ -58,6 +58,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^api/", _unknown),
     re_path(r"^(?P<path>.+\.git/(?:info/refs|git-upload-pack|git-receive-pack))$", git.git),
     path("<path:project>/-/pipeline_schedules", schedules.schedules),
+    path("<path:project>/-/releases", releases.index),
+    path("<path:project>/-/releases/<path:tag>", releases.release),
+    path("<path:project>/-/merge_requests", merge_requests.index),
     path("<path:project>/-/merge_requests/<int:iid>", merge_requests.merge_request),
     path("<path:project>/-/pipelines", views.pipelines),
     path("<path:project>/-/pipelines/<int:pipeline_id>", views.pipeline),
@@ -70,6 +73,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<path:project>/-/jobs/<int:job_id>/live", live.job),
     path("<path:project>/-/jobs/<int:job_id>/raw", views.raw_log),
     path("<path:project>/-/jobs/<int:job_id>/artifacts", views.artifacts),
+    path("<path:project>/-/jobs/<int:job_id>/artifacts/file/<path:name>", views.artifact_file),
     path("<path:project>/-/jobs/<int:job_id>/<str:action>", actions.job),
     path("<path:project>", views.project),
 ]

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.coordinator.databases import on_both_databases
+from tests.coordinator.pages import signed_in
 from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import ZIP, Coordinator, Job, Project, Runner, WorkTree, until
 
@@ -134,6 +135,9 @@ def test_a_job_that_is_not_begun_goes_to_another_runner(
     lost = runner.take()
     assert lost.trace(b"Starting a machine ...\n").status_code == 202
     until(lambda: project.jobs()["job"]["runner"] is None, "the job went back to the queue")
+    with signed_in(impatient, impatient.root) as client:
+        shown = client.get(f"/{project.path}/-/jobs/{lost.id}").text
+    assert "The runner that had it did not begin: it waits for another; waiting for a free runner" in shown
     # The manager hears of it, as long as nobody else has the job.
     for state in ("pending", "running"):
         answer = lost.update(state)

@@ -40,6 +40,7 @@ from shipline.coordinator.http.rest import (
     runners,
     schedules,
     tags,
+    test_reports,
     triggers,
     users,
     variables,
@@ -70,7 +71,7 @@ api = DescribedAPI(
 RESOURCES = (
     users, application_settings, access_tokens, groups, projects, members, variables,
     commit_statuses, commits, files, branches, tags, protected_branches, protected_tags,
-    ci_lint, pipelines, job_artifacts, jobs, runners, project_runners,
+    ci_lint, pipelines, test_reports, job_artifacts, jobs, runners, project_runners,
     environments, deployments, resource_groups,
     bridges, schedules, triggers, merge_requests,
 )  # fmt: skip
