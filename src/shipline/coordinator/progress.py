@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from shipline.coordinator import deployments
 from shipline.coordinator.abilities import missing
+from shipline.coordinator.database import often
 from shipline.coordinator.definitions import JOB_DEFINITION, VARIABLES, definition_of, predefined_of
 from shipline.coordinator.models import Job, Pipeline, ResourceGroup
 from shipline.coordinator.places import InvalidEnvironment, has_place, place
@@ -113,8 +114,12 @@ _LOCKED = Prepared(
 
 def lock_pipeline(pipeline_id: int) -> str:
     """Nobody else moves the pipeline on until the transaction ends. Answers its status."""
-    with connection.cursor() as cursor:
-        lock = "FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
+    return _status(pipeline_id, "FOR NO KEY UPDATE")
+
+
+def _status(pipeline_id: int, lock: str) -> str:
+    with often() as cursor:
+        lock = lock if connection.features.has_select_for_update else ""
         cursor.execute(f"SELECT status FROM coordinator_pipeline WHERE id = %s {lock}", [pipeline_id])  # noqa: S608
         found = cursor.fetchone()
     if found is None:
@@ -177,11 +182,20 @@ def _hand_over_resources(jobs: Iterable[Job]) -> None:
 
 def job_began(job: Job) -> None:
     """A job was pending and runs now. Nothing follows from that but its pipeline's own status."""
-    if lock_pipeline(job.pipeline_id) == PipelineStatus.RUNNING:
+    if _runs_already(job.pipeline_id):
         tell(f"pipeline:{job.pipeline_id}", f"job:{job.pk}")
     else:
         advance_pipeline(job.pipeline_id)
         tell(f"job:{job.pk}")
+
+
+def _runs_already(pipeline_id: int) -> bool:
+    """The pipeline runs, and does so until the transaction ends. Jobs of one pipeline begin side by side: they
+    share the lock, where whoever changes the pipeline waits for all of them."""
+    shares = connection.features.has_select_for_update
+    if shares and _status(pipeline_id, "") == PipelineStatus.RUNNING:
+        return _status(pipeline_id, "FOR SHARE") == PipelineStatus.RUNNING
+    return lock_pipeline(pipeline_id) == PipelineStatus.RUNNING
 
 
 def job_ended(job: Job) -> None:
@@ -199,7 +213,7 @@ def _nothing_follows(job: Job) -> bool:
     less than whole stages: then nobody's turn has come, and the pipeline runs as before."""
     if job.status != JobStatus.SUCCESS or job.resource_group_id is not None or job.environment_id is not None:
         return False
-    with connection.cursor() as cursor:
+    with often() as cursor:
         cursor.execute(_GO_ON, [job.pipeline_id, job.stage_index])
         if cursor.fetchone() is None:
             return False

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from shipline.coordinator import environments, matching, resource_groups, sweep_plan
@@ -18,7 +18,7 @@ from shipline.coordinator.one_by_one import one_by_one
 from shipline.coordinator.progress import advance_pipeline
 from shipline.coordinator.runners import STALE, all_facts, waiting
 from shipline.coordinator.services import services
-from shipline.coordinator.sweep_plan import Action, GiveBack, Seen
+from shipline.coordinator.sweep_plan import Action, GiveBack, Memory, Seen
 from shipline.model.status import JobStatus
 
 # So many artifacts are deleted in one go: others want the database too.
@@ -27,12 +27,19 @@ DELETING_SECONDS = 10.0
 _LOOKED_AT = (JobStatus.PENDING, JobStatus.RUNNING, JobStatus.CANCELING)
 
 
+# A job that no runner has may wait for an hour: so often is the queue looked through.
+QUEUE_SECONDS = 30.0
+# Of what a runner may be silent, so much may pass from look to look.
+LOOKS_IN_A_SILENCE = 40
+_WITHOUT_RUNNER = Q(status=JobStatus.PENDING, runner_manager=None)
+
+
 class Sweeper:
     """Remembers from sweep to sweep what it has seen; one per process."""
 
     def __init__(self) -> None:
-        self._memory = sweep_plan.EMPTY
-        self._deleted_at = float("-inf")
+        self._with_runners, self._queued = sweep_plan.EMPTY, sweep_plan.EMPTY
+        self._looked_at = self._queue_looked_at = self._deleted_at = float("-inf")
 
     def sweep(self) -> None:
         """Fail jobs whose runner is silent, that run too long or that nobody takes; give back those that were
@@ -41,21 +48,34 @@ class Sweeper:
         now, steady = timezone.now(), time.monotonic()
         runners = services().config.runners
         limits = sweep_plan.Limits(float(runners.silence_seconds), float(runners.acknowledge_seconds))
-        jobs = _jobs(now)
-        self._memory = sweep_plan.look(self._memory, jobs, now.timestamp(), steady, limits)
-        unmatched = _unmatched(sweep_plan.long_pending(self._memory, jobs, steady))
-        seen = {job.id: job for job in jobs}
-        actions = sweep_plan.plan(self._memory, jobs, unmatched, steady, limits)
-        one_by_one(
-            actions, lambda action: _carry_out(action, seen[action.job]), "jobs that wait or run too long"
-        )
+        deletes = steady - self._deleted_at > DELETING_SECONDS
+        if (
+            deletes
+            or steady - self._looked_at >= min(limits.silence, limits.acknowledge) / LOOKS_IN_A_SILENCE
+        ):
+            self._looked_at = steady
+            self._with_runners = _see_to(self._with_runners, ~_WITHOUT_RUNNER, now, steady, limits)
+        if steady - self._queue_looked_at >= QUEUE_SECONDS:
+            self._queue_looked_at = steady
+            self._queued = _see_to(self._queued, _WITHOUT_RUNNER, now, steady, limits)
         _start_delayed(now)
         resource_groups.hand_over_all()
         environments.sweep(now)
-        if sweep_plan.may_delete(self._memory, steady) and steady - self._deleted_at > DELETING_SECONDS:
+        if deletes and sweep_plan.may_delete(self._with_runners, steady):
             self._deleted_at = steady
             delete_expired(now)
             forget_stale_managers(now)
+
+
+def _see_to(memory: Memory, which: Q, now: datetime, steady: float, limits: sweep_plan.Limits) -> Memory:
+    """Look at these jobs, and do what is due. Answers what is remembered of them."""
+    jobs = _jobs(which, now)
+    memory = sweep_plan.look(memory, jobs, now.timestamp(), steady, limits)
+    unmatched = _unmatched(sweep_plan.long_pending(memory, jobs, steady))
+    seen = {job.id: job for job in jobs}
+    actions = sweep_plan.plan(memory, jobs, unmatched, steady, limits)
+    one_by_one(actions, lambda action: _carry_out(action, seen[action.job]), "jobs that wait or run too long")
+    return memory
 
 
 def _carry_out(action: Action, seen: Seen) -> None:
@@ -69,9 +89,9 @@ def _carry_out(action: Action, seen: Seen) -> None:
         give_up(job, action.failure_reason, action.reason)
 
 
-def _jobs(now: datetime) -> list[Seen]:
+def _jobs(which: Q, now: datetime) -> list[Seen]:
     names = ("pk", "status", "contacted_at", "runner_manager", "timeout", "started_at", "queued_at")
-    rows: Iterable[Any] = Job.objects.filter(status__in=_LOOKED_AT, bridge=False).values_list(*names)
+    rows: Iterable[Any] = Job.objects.filter(which, status__in=_LOOKED_AT, bridge=False).values_list(*names)
     return [
         Seen(
             id=pk,

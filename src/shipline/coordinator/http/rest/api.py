@@ -9,7 +9,6 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
-from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as NinjaValidationError
@@ -140,13 +139,13 @@ def _failed(request: HttpRequest, error: Exception) -> HttpResponseBase:
     return api.create_response(request, {"message": "500 Internal Server Error"}, status=500)
 
 
-def urls() -> tuple[list[Any], str, str]:
+def patterns() -> list[Any]:
     """The API's addresses; a method that one does not have is refused in GitLab's words."""
-    patterns, app, namespace = api.urls
-    for pattern in patterns:
+    found, _, _ = api.urls
+    for pattern in found:
         if pattern.callback is not None:
             pattern.callback = _refusing_methods(pattern.callback)
-    return patterns, app, namespace
+    return list(found)
 
 
 def _refusing_methods(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -165,9 +164,3 @@ def _refusing_methods(view: Callable[..., Any]) -> Callable[..., Any]:
         return told(view(request, *args, **kwargs))
 
     return waiting if iscoroutinefunction(view) else direct
-
-
-@csrf_exempt
-def unknown(request: HttpRequest, path: str = "") -> HttpResponse:
-    """Whatever is not an endpoint."""
-    return HttpResponse('{"error":"404 Not Found"}', status=404, content_type="application/json")
