@@ -11,7 +11,7 @@ from django.db import transaction
 from shipline.coordinator.canceling import SOMEBODY, cancel_one, cancel_pipeline
 from shipline.coordinator.database import again_after_deadlock
 from shipline.coordinator.deployments import why_outdated
-from shipline.coordinator.downstream import wait_again
+from shipline.coordinator.downstream import lock_above, wait_again
 from shipline.coordinator.job_inputs import checked_inputs
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.progress import (
@@ -46,7 +46,9 @@ def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
     """A finished job once more; jobs that were skipped because of it get their chance too. A trigger job starts
     a new pipeline. Raises RefusedChange and InvalidInputs."""
     with transaction.atomic():
-        fresh = _again(lock(job), inputs)
+        lock_above(job.pipeline)
+        job = lock(job)
+        fresh = _again(job, inputs)
         _revive(job.pipeline, f"{job.name} is retried")
         wait_again(job.pipeline)
         advance_pipeline(job.pipeline_id)
@@ -88,6 +90,7 @@ def _revive(pipeline: Pipeline, reason: str) -> None:
 def retry_pipeline(pipeline: Pipeline) -> None:
     """Every job that failed or was cancelled once more."""
     with transaction.atomic():
+        lock_above(pipeline)
         lock_pipeline(pipeline.pk)
         rows = Job.objects.select_for_update(of=("self",), no_key=True).select_related("project", "pipeline")
         over = rows.filter(pipeline=pipeline, retried=False)
@@ -112,6 +115,7 @@ def play_job(
     """Start a manual job, or a delayed one before its time, with what it is given for this once. Raises
     RefusedChange and InvalidInputs."""
     with transaction.atomic():
+        lock_above(job.pipeline)
         job = lock(job)
         if job.status not in _TO_BE_STARTED:
             raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual or delayed job can be started.")

@@ -24,6 +24,7 @@ from shipline.coordinator.progress import (
     change_status,
     definition_of,
     lock,
+    lock_pipeline,
     new_attempt,
     start,
     tell,
@@ -244,6 +245,12 @@ def pipeline_deleted(job: Job) -> None:
         change_status(locked, JobStatus.FAILED, "its pipeline was deleted", failure_reason="unknown_failure")
         advance_pipeline(job.pipeline_id)
         tell(f"job:{job.pk}")
+
+
+def lock_above(pipeline: Pipeline) -> None:
+    """To be called first by whoever will call `wait_again`: the outermost comes first, as `progress.lock` says."""
+    for above in reversed(line_of(pipeline)[1:]):
+        lock_pipeline(above.pk)
 
 
 def wait_again(pipeline: Pipeline) -> None:
