@@ -69,7 +69,8 @@ def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
     a new pipeline. Raises RefusedChange and InvalidInputs."""
     with transaction.atomic():
         lock_above(job.pipeline)
-        fresh = _again(lock(job), inputs)
+        job = lock(job)
+        fresh = _again(job, inputs)
         _revive(job.pipeline, f"{job.name} is retried")
         wait_again(job.pipeline)
         advance_pipeline(job.pipeline_id)

@@ -36,8 +36,7 @@ def locked_jobs(pipelines: Collection[int]) -> list[Job]:
     """The newest attempts of these pipelines' jobs; nobody changes them until the transaction ends, or adds another
     attempt. In the order in which all lock them: see `progress.lock`."""
     rows = Job.objects.filter(pipeline__in=pipelines).order_by("pk")
-    runners_may = rows.filter(status__in=ACTIVE, bridge=False)
-    list(runners_may.select_for_update(no_key=True).values_list("pk"))
+    list(rows.filter(status__in=ACTIVE, bridge=False).select_for_update(no_key=True).values_list("pk"))
     for number in sorted(pipelines):
         lock_pipeline(number)
     # Only now is it certain which there are.

@@ -248,12 +248,9 @@ def pipeline_deleted(job: Job) -> None:
 
 
 def lock_above(pipeline: Pipeline) -> None:
-    """To be called before the first lock by whoever calls `wait_again`: the trigger jobs and pipelines above, the
-    outermost first, because those who cancel come down that way."""
-    for one in reversed(line_of(pipeline)):
-        if one.upstream_job is not None:
-            lock(one.upstream_job)
-            lock_pipeline(one.upstream_job.pipeline_id)
+    """To be called first by whoever will call `wait_again`: the outermost comes first, as `progress.lock` says."""
+    for above in reversed(line_of(pipeline)[1:]):
+        lock_pipeline(above.pk)
 
 
 def wait_again(pipeline: Pipeline) -> None:

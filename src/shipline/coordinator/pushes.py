@@ -152,7 +152,7 @@ def received(
 def make_up_for(now: datetime) -> None:
     """What was to come of pushes whose refs have moved, but whose second hook was never heard. The newest may be
     under way at another coordinator."""
-    under_way = {tokens.digest(token) for token in services().pushes}
+    under_way = {tokens.digest(token) for token in list(services().pushes)}
     rows = PendingPush.objects.select_related("project", "user").order_by("pk")
     left = rows.exclude(token_hash__in=under_way).exclude(
         created_at__range=(now - UNDER_WAY, now + UNDER_WAY)

@@ -146,6 +146,8 @@ async def _trigger(events: Any) -> None:
                     await in_database(triggering.start_what_is_due, timezone.now())
                 except (InterfaceError, OperationalError) as error:
                     logging.getLogger(__name__).warning("triggers wait for the next look: %s", error)
+                except Exception:
+                    logging.getLogger(__name__).exception("triggers failed; it goes on")
             await watch.changed(SWEEP_SECONDS)
 
 
