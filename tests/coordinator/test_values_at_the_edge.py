@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.coordinator.browsing import sign_in
 from tests.coordinator.databases import on_both_databases
-from tests.coordinator.server import Coordinator, Project, Runner, User, WorkTree
+from tests.coordinator.server import ZIP, Coordinator, Project, Runner, User, WorkTree
 
 pytestmark = on_both_databases
 CI = "job:\n  script: echo\n"
@@ -251,3 +251,31 @@ def test_a_log_may_hold_anything(project: Project, work_tree: WorkTree, runner: 
     job.trace(b"a\0b \xff\xfe 42% \xed\xa0\x80\n")
     job.succeed()
     assert project.jobs()["job"]["coverage"] == 42
+
+
+NINES = "9" * 400
+TIMES = (
+    "timeout: 1000 years",
+    f"timeout: {NINES} years",
+    "{when: delayed, start_in: 100000 years}",
+    f"{{when: delayed, start_in: {NINES} weeks}}",
+    "environment: {name: x, auto_stop_in: 100000 years}",
+    f"environment: {{name: x, auto_stop_in: {NINES} weeks}}",
+    "{artifacts: {paths: [a], expire_in: 100000 years}}",
+    f"{{artifacts: {{paths: [a], expire_in: {NINES} weeks}}}}",
+    "allow_failure: {exit_codes: 99999999999999999999}",
+)
+
+
+def test_times_and_numbers_that_no_row_holds_are_told_or_as_good_as_for_ever(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    for time in TIMES:
+        inner = time.removeprefix("{").removesuffix("}") if time.startswith("{") else time
+        pushed = work_tree.ship(f"job: {{script: echo, {inner}}}\n")
+        assert f"Pipeline #{project.pipeline()['id']}" in pushed.said, (time, pushed.said)
+        if project.jobs().get("job", {}).get("status") == "pending":
+            job = runner.take()
+            assert job.upload(ZIP, expire_in="9" * 400 + " weeks").status_code == 201
+            job.succeed()
+            assert project.statuses() == {"job": "success"}
