@@ -8,6 +8,10 @@ import pytest
 
 from shipline.host.postgresql import Server, ensure_postgresql, server
 from tests.coordinator.databases import DATABASES, FIXTURES
+from tests.order import pytest_collection_modifyitems, pytest_xdist_make_scheduler
+from tests.ports import free_port
+
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -19,5 +23,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
     """A PostgreSQL server for all tests; each has databases of its own. What its disk keeps is not tested."""
-    with server(ensure_postgresql(print), {"fsync": "off"}) as started:
+    with server(ensure_postgresql(print), {"fsync": "off"}, free_port()) as started:
         yield started

@@ -52,6 +52,7 @@ def test_releases_are_made_read_changed_and_deleted(project: Any) -> None:
         }
     )
     assert second.assets["count"] == 1
+    assert second._links["self"] == f"{project.web_url}/-/releases/v2%2Frc"
     assert [one.tag_name for one in project.releases.list(get_all=True)] == ["v2/rc", "v1"]
     assert [one.tag_name for one in project.releases.list(sort="asc", get_all=True)] == ["v1", "v2/rc"]
     assert project.tags.get("v2/rc").message == "Two"

@@ -17,6 +17,7 @@ import httpx
 import psycopg
 import pytest
 from tests.coordinator.server import Coordinator, Project, Runner, User, until
+from tests.ports import free_port
 
 from shipline.config import Config, DataFolder
 from shipline.host.postgresql import Server, ensure_postgresql, server
@@ -284,7 +285,7 @@ def cut(url: str) -> None:
 
 def test_while_postgresql_is_away_the_answer_is_503_and_afterwards_all_is_well(tmp_path: Path) -> None:
     with (
-        server(ensure_postgresql(print), {"fsync": "off"}) as own,
+        server(ensure_postgresql(print), {"fsync": "off"}, free_port()) as own,
         both(own.create_database("shipline"), tmp_path / "data") as (one, _),
     ):
         runner = one.project().runner()

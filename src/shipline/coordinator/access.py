@@ -170,11 +170,29 @@ def visible_projects(user: User | AnonymousUser | None) -> QuerySet[Project]:
     return Project.objects.filter(Q(visibility__in=("public", "internal")) | member_of(user))
 
 
-def member_of(user: User | AnonymousUser) -> Q:
-    """Projects in which the user has a role, their own or one of a group."""
-    wanted = Q(pk__in=_current(Membership.objects.filter(user=user.pk)).values("project"))
+def readable_projects(user: User | AnonymousUser | None) -> QuerySet[Project]:
+    """Those of which `may_read` is true, whatever their number in as many questions."""
+    if user is None or not user.is_authenticated or user.is_superuser:
+        return visible_projects(user)
+    return Project.objects.filter(
+        Q(visibility__in=("public", "internal")) | member_of(user, LEVELS[Ability.READ_CODE])
+    )
+
+
+def projects_at(user: User | AnonymousUser | None, level: int) -> QuerySet[Project]:
+    """Those in which the user has at least that role."""
+    if user is None or not user.is_authenticated:
+        return Project.objects.none()
+    return Project.objects.all() if user.is_superuser else Project.objects.filter(member_of(user, level))
+
+
+def member_of(user: User | AnonymousUser, level: int = GUEST) -> Q:
+    """Projects in which the user has a role of that level or above, their own or one of a group."""
+    direct = Membership.objects.filter(user=user.pk, access_level__gte=level)
+    inherited = GroupMember.objects.filter(user=user.pk, access_level__gte=level)
+    wanted = Q(pk__in=_current(direct).values("project"))
     own = Group.objects.filter(owner=user.pk).values_list("full_path", flat=True)
-    roles = _current(GroupMember.objects.filter(user=user.pk)).values_list("group__full_path", flat=True)
+    roles = _current(inherited).values_list("group__full_path", flat=True)
     for path in {*own, *roles}:
         wanted |= Q(path_with_namespace__startswith=f"{path}/")
     return wanted

@@ -29,6 +29,7 @@ from shipline.coordinator.progress import (
 from shipline.model.status import FINISHED, JobStatus
 from shipline.model.variable import Variable
 
+_TO_BE_STARTED = (JobStatus.MANUAL, JobStatus.SCHEDULED)
 __all__ = ["cancel_job", "cancel_pipeline", "play_job", "retry_job", "retry_pipeline"]
 
 
@@ -73,7 +74,7 @@ def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
         wait_again(job.pipeline)
         advance_pipeline(job.pipeline_id)
         fresh = lock(fresh)
-        if fresh.status == JobStatus.MANUAL:
+        if fresh.status in _TO_BE_STARTED:
             # Whoever retries it has started it by hand.
             _start(fresh)
     fresh.refresh_from_db()
@@ -81,7 +82,9 @@ def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
 
 
 def _start(job: Job, reason: str = "somebody started it") -> None:
+    """What was skipped because nobody had started it gets its chance too."""
     start(job, reason)
+    _revive(job.pipeline, f"{job.name} was started")
     wait_again(job.pipeline)
     advance_pipeline(job.pipeline_id)
     tell("queue", f"job:{job.pk}")
@@ -130,12 +133,13 @@ def play_job(
     inputs: Mapping[str, Any] | None = None,
     reason: str = "somebody started it",
 ) -> None:
-    """Start a manual job, with what it is given for this once. Raises RefusedChange and InvalidInputs."""
+    """Start a manual job, or a delayed one before its time, with what it is given for this once. Raises
+    RefusedChange and InvalidInputs."""
     with transaction.atomic():
         lock_above(job.pipeline)
         job = lock(job)
-        if job.status != JobStatus.MANUAL:
-            raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
+        if job.status not in _TO_BE_STARTED:
+            raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual or delayed job can be started.")
         job.variables = VARIABLES.dump_python(tuple(variables), mode="json")
         job.inputs = checked_inputs(definition_of(job), inputs or {})
         _start(job, reason)

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from shipline.compiler.keywords.environment import environment_slug
 from shipline.coordinator import access, actions, protections
 from shipline.coordinator.definitions import definition_of
 from shipline.coordinator.deployments import is_url, last_deployment, stopped
 from shipline.coordinator.models import Deployment, Environment, Job, Project
+from shipline.coordinator.one_by_one import one_by_one
 from shipline.coordinator.progress import RefusedChange
 from shipline.errors import ShiplineError
 from shipline.model.definition import When
@@ -137,7 +137,10 @@ def stop_for_branch(project: Project, branch: str) -> None:
 
 def sweep(now: datetime) -> None:
     """Stop those whose time is over, and let those be stopped again whose stop job never succeeded."""
-    for environment in Environment.objects.filter(state=_AVAILABLE, auto_stop_at__lte=now):
+
+    def end(environment: Environment) -> None:
         stop(environment, f"the time of environment {environment.name} is over (auto_stop_in)")
+
+    one_by_one(Environment.objects.filter(state=_AVAILABLE, auto_stop_at__lte=now), end, "environments")
     long_ago = Environment.objects.filter(state=EnvironmentState.STOPPING, updated_at__lt=now - LONG_STOPPING)
-    long_ago.update(state=_AVAILABLE, updated_at=timezone.now())
+    long_ago.update(state=_AVAILABLE, updated_at=now)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shipline.coordinator.canceling import cancel_jobs, cancelable, lock_jobs
+from shipline.coordinator.canceling import cancel_jobs, cancelable, locked_jobs
 from shipline.coordinator.lineage import root_of
-from shipline.coordinator.models import Pipeline
+from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.services import services
 from shipline.pipeline.auto_cancel import CONSERVATIVE, OlderPipeline, superseded
 
@@ -24,7 +24,9 @@ def supersede(pipeline: Pipeline) -> None:
     }
     if not others:
         return
-    jobs = lock_jobs(others)
+    jobs: dict[int, list[Job]] = {number: [] for number in others}
+    for job in locked_jobs(others):
+        jobs[job.pipeline_id].append(job)
     head = _head(pipeline)
     older = [
         OlderPipeline(

@@ -23,6 +23,7 @@ def test_a_runner_that_falls_silent_loses_its_job(
     job = project.runner().take()
     found = until(lambda: (one := project.jobs()["job"])["status"] == "failed" and one, "the job failed")
     assert found["failure_reason"] == "stuck_or_timeout_failure"
+    assert project.trace(job.id).count("Job failed: its runner fell silent. Look whether it runs") == 1
     answer = job.trace(b"I am back")
     assert (answer.status_code, answer.headers["Job-Status"]) == (403, "failed")
 
@@ -32,7 +33,11 @@ def test_a_token_that_has_expired_opens_nothing(impatient_project: Project) -> N
     root = impatient_project.root
     expires_at = root.get(f"runners/{runner.id}")["token_expires_at"]
     assert expires_at is not None
-    until(lambda: runner.verify().status_code == 403, "the token expired")
+    assert runner.verify().status_code == 200
+    impatient_project.coordinator.execute(
+        f"UPDATE coordinator_runner SET token_expires_at = CURRENT_TIMESTAMP WHERE id = {runner.id}"
+    )
+    assert runner.verify().status_code == 403
     assert runner.request().status_code == 403
     assert runner.call("POST", "/reset_authentication_token").status_code == 403
     fresh = root.post(f"runners/{runner.id}/reset_authentication_token")

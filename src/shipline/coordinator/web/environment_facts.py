@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from django.db.models import OuterRef, Subquery
 
 from shipline.coordinator import access
 from shipline.coordinator.deployments import last_deployment, why_outdated
@@ -52,17 +55,25 @@ def safe_url(url: str) -> str:
     return url if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
-def shown(environment: Environment, user: User | AnonymousUser) -> ShownEnvironment:
-    running = Deployment.objects.select_related("deployable").filter(
-        environment=environment, status=_D.RUNNING, deployable__isnull=False
+def shown(environments: Sequence[Environment], *, acts: bool) -> list[ShownEnvironment]:
+    """However many they are, in two questions."""
+    of_each = Deployment.objects.filter(environment=OuterRef("pk"))
+    last = of_each.filter(status=_D.SUCCESS).order_by("-finished_at", "-id")
+    upcoming = of_each.filter(status=_D.RUNNING, deployable__isnull=False).order_by("-id")
+    numbers = Environment.objects.filter(pk__in=[one.pk for one in environments]).values_list(
+        "pk", Subquery(last.values("pk")[:1]), Subquery(upcoming.values("pk")[:1])
     )
-    return ShownEnvironment(
-        environment,
-        safe_url(environment.external_url),
-        last_deployment(environment),
-        running.order_by("-id").first(),
-        environment.state == EnvironmentState.AVAILABLE and may_stop(user, environment),
-    )
+    by_environment = {pk: (there, coming) for pk, there, coming in numbers}
+    related = Deployment.objects.select_related("deployable", "deployable__pipeline", "user")
+    wanted = {number for pair in by_environment.values() for number in pair if number is not None}
+    found = related.defer("deployable__definition").in_bulk(wanted)
+    rows = []
+    for environment in environments:
+        there, coming = by_environment.get(environment.pk, (None, None))
+        stops = acts and environment.state == EnvironmentState.AVAILABLE
+        url = safe_url(environment.external_url)
+        rows.append(ShownEnvironment(environment, url, found.get(there), found.get(coming), stops))
+    return rows
 
 
 def list_facts(
@@ -76,7 +87,8 @@ def list_facts(
     rows = list(wanted.order_by("name")[first : first + ENVIRONMENTS_SHOWN + 1])
     return {
         "project": project,
-        "rows": [shown(one, user) for one in rows[:ENVIRONMENTS_SHOWN]],
+        # Who may stop one of them is looked at when they ask for it: it is another question for each.
+        "rows": shown(rows[:ENVIRONMENTS_SHOWN], acts=access.may(user, project, access.Ability.PLAY_JOB)),
         "of_stopped": of_stopped,
         "stopped": stopped.count(),
         "before": number - 1,
@@ -87,7 +99,7 @@ def list_facts(
 def environment_facts(environment: Environment, user: User | AnonymousUser) -> dict[str, Any]:
     project = environment.project
     acts = access.level(user, project) >= access.PUSH
-    found = shown(environment, user)
+    (found,) = shown([environment], acts=may_stop(user, environment))
     related = Deployment.objects.select_related("deployable", "deployable__pipeline", "user")
     newest = related.filter(environment=environment).exclude(status=_D.SKIPPED).order_by("-id")
     return {

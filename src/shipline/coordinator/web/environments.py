@@ -7,14 +7,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from shipline.coordinator import environments
 from shipline.coordinator.models import Environment
-from shipline.coordinator.web import environment_facts, views
+from shipline.coordinator.web import environment_facts, finding
 from shipline.coordinator.web.pages import missing, page
 
 
 @require_GET
 def index(request: HttpRequest, project: str) -> HttpResponseBase:
     """`?state=stopped` gives the stopped ones, `?page=2` those that come next."""
-    found = views.find_project(request, project)
+    found = finding.find_project(request, project)
     if found is None:
         return missing(request)
     number = request.GET.get("page", "1")
@@ -28,7 +28,7 @@ def index(request: HttpRequest, project: str) -> HttpResponseBase:
 
 
 def _find(request: HttpRequest, project: str, environment_id: int) -> Environment | None:
-    found = views.find_project(request, project)
+    found = finding.find_project(request, project)
     if found is None:
         return None
     return Environment.objects.select_related("project").filter(project=found, pk=environment_id).first()

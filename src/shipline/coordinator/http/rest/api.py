@@ -9,7 +9,6 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
-from django.views.decorators.csrf import csrf_exempt
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
@@ -41,6 +40,7 @@ from shipline.coordinator.http.rest import (
     runners,
     schedules,
     tags,
+    test_reports,
     triggers,
     users,
     variables,
@@ -71,7 +71,7 @@ api = DescribedAPI(
 RESOURCES = (
     users, application_settings, access_tokens, groups, projects, members, variables,
     commit_statuses, commits, files, branches, tags, protected_branches, protected_tags,
-    ci_lint, pipelines, job_artifacts, jobs, runners, project_runners,
+    ci_lint, pipelines, test_reports, job_artifacts, jobs, runners, project_runners,
     environments, deployments, resource_groups,
     bridges, schedules, triggers, merge_requests,
 )  # fmt: skip
@@ -146,13 +146,13 @@ def _failed(request: HttpRequest, error: Exception) -> HttpResponseBase:
     return api.create_response(request, {"message": "500 Internal Server Error"}, status=500)
 
 
-def urls() -> tuple[list[Any], str, str]:
+def patterns() -> list[Any]:
     """The API's addresses; a method that one does not have is refused in GitLab's words."""
-    patterns, app, namespace = api.urls
-    for pattern in patterns:
+    found, _, _ = api.urls
+    for pattern in found:
         if pattern.callback is not None:
             pattern.callback = _refusing_methods(pattern.callback)
-    return patterns, app, namespace
+    return list(found)
 
 
 def _refusing_methods(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -171,9 +171,3 @@ def _refusing_methods(view: Callable[..., Any]) -> Callable[..., Any]:
         return told(view(request, *args, **kwargs))
 
     return waiting if iscoroutinefunction(view) else direct
-
-
-@csrf_exempt
-def unknown(request: HttpRequest, path: str = "") -> HttpResponse:
-    """Whatever is not an endpoint."""
-    return HttpResponse('{"error":"404 Not Found"}', status=404, content_type="application/json")

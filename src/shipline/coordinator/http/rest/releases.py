@@ -29,8 +29,13 @@ Description = Annotated[str, Field(max_length=DESCRIPTION_LIMIT)]
 MILESTONES_LIMIT = 100
 
 
+def page_of_release(release: Release) -> str:
+    base = services().config.coordinator.external_url
+    return f"{base}/{release.project.path_with_namespace}/-/releases/{quote(release.tag, safe='')}"
+
+
 def address_of(release: Release) -> str:
-    """In the API: there are no pages of releases."""
+    """In the API, where its assets are led to."""
     base = services().config.coordinator.external_url
     return f"{base}/api/v4/projects/{release.project_id}/releases/{quote(release.tag, safe='')}"
 
@@ -58,7 +63,7 @@ def release_json(release: Release, *, with_code: bool) -> dict[str, Any]:
         "author": user_json(release.author) if release.author is not None else None,
         "assets": {"count": len(links), "sources": [], "links": links},
         "evidences": [],
-        "_links": {"self": address_of(release)},
+        "_links": {"self": page_of_release(release)},
     }
     if with_code:
         commit = releases.commit_of(release)

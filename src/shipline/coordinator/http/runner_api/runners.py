@@ -79,7 +79,7 @@ def _with_expiry(runner: Runner, document: dict[str, Any]) -> dict[str, Any]:
 async def _leave(request: HttpRequest) -> HttpResponseBase:
     asked = RunnerCall.model_validate_json(json_body(request, MESSAGE_LIMIT))
     runner = await in_database(runners.authenticate, asked.token)
-    await in_database(runner.delete)
+    await in_database(runners.remove_runner, runner)
     return HttpResponse(status=204)
 
 
