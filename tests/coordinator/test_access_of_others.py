@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.coordinator.browsing import signed_in
 from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import (
     DEVELOPER,
@@ -297,22 +296,6 @@ def test_lint_finds_out_nothing_of_protected_variables_for_who_may_not_run_there
     assert (jobs(developer), jobs(maintainer)) == (["other"], ["job", "other"])
     body = {"content": 'include: "$SECRET.yml"\n'}
     assert "hush" not in developer.call("POST", f"projects/{project.id}/ci/lint", body).text
-
-
-def test_whoever_loses_a_role_hears_no_more_of_a_page_that_is_open(
-    project: Project, work_tree: WorkTree, runner: Runner
-) -> None:
-    work_tree.ship(CI)
-    job = runner.take()
-    user = project.add(REPORTER)
-    with signed_in(user) as client:
-        with client.stream("GET", f"/{project.path}/-/jobs/{job.id}/live") as events:
-            lines = events.iter_lines()
-            assert any(line.startswith("event: page") for line in lines)
-            assert status(project.root, "DELETE", f"projects/{project.id}/members/{user.id}") == 204
-            job.trace(b"after the end\n")
-            assert not any("after the end" in line for line in lines)
-        assert client.get(f"/{project.path}/-/jobs/{job.id}").status_code == 404
 
 
 def test_a_job_that_is_being_cancelled_is_over_when_a_maintainer_forces_it(

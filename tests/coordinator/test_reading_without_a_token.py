@@ -15,6 +15,7 @@ READ_BY_ALL = (
 )  # fmt: skip
 JOBS = (
     "/pipelines", "/pipelines/latest", "/pipelines/{pipeline}", "/pipelines/{pipeline}/jobs",
+    "/pipelines/{pipeline}/test_report", "/pipelines/{pipeline}/test_report_summary",
     "/pipelines/{pipeline}/bridges", "/jobs", "/jobs/{job}", "/jobs/{job}/trace", "/jobs/{job}/artifacts",
     "/jobs/artifacts/main/download?job=job", "/repository/commits/main/statuses",
 )  # fmt: skip

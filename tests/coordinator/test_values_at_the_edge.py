@@ -3,13 +3,15 @@ that are too long. Whoever sends them is told; nobody gets a 500, and nothing st
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from tests.coordinator.browsing import sign_in
 from tests.coordinator.databases import on_both_databases
-from tests.coordinator.server import Coordinator, Project, Runner, User, WorkTree
+from tests.coordinator.server import ZIP, Coordinator, Project, Runner, User, WorkTree
 
 pytestmark = on_both_databases
 CI = "job:\n  script: echo\n"
@@ -224,3 +226,56 @@ def test_a_runner_s_words_may_hold_anything(project: Project, work_tree: WorkTre
         assert client.post("/api/v4/jobs/request", content=body).status_code in (201, 400)
         told = json.dumps({"token": runner.token, "system_id": "a\0b" * 40})
         assert client.post("/api/v4/runners/verify", content=told).status_code in (200, 400, 403)
+
+
+def test_nobody_signs_in_with_a_nul(coordinator: Coordinator) -> None:
+    for name, secret in ((NUL, "secret"), (coordinator.root.name, NUL), ("x" * 3000, "secret")):
+        with coordinator.client() as client:
+            assert sign_in(client, User(coordinator, 0, name, secret)).status_code == 401
+
+
+def test_a_report_with_a_nul_is_refused_and_its_job_goes_on(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    work_tree.ship("job:\n  script: echo\n  environment: {name: x, url: $URL}\n")
+    job = runner.take()
+    answer = job.upload(gzip.compress(b"URL=https://a\0b"), artifact_type="dotenv", artifact_format="gzip")
+    assert (answer.status_code, "NUL" in answer.text) == (400, True)
+    job.succeed()
+    assert project.statuses() == {"job": "success"}
+
+
+def test_a_log_may_hold_anything(project: Project, work_tree: WorkTree, runner: Runner) -> None:
+    work_tree.ship("job:\n  script: echo\n  coverage: '/(\\d+)%/'\n")
+    job = runner.take()
+    job.trace(b"a\0b \xff\xfe 42% \xed\xa0\x80\n")
+    job.succeed()
+    assert project.jobs()["job"]["coverage"] == 42
+
+
+NINES = "9" * 400
+TIMES = (
+    "timeout: 1000 years",
+    f"timeout: {NINES} years",
+    "{when: delayed, start_in: 100000 years}",
+    f"{{when: delayed, start_in: {NINES} weeks}}",
+    "environment: {name: x, auto_stop_in: 100000 years}",
+    f"environment: {{name: x, auto_stop_in: {NINES} weeks}}",
+    "{artifacts: {paths: [a], expire_in: 100000 years}}",
+    f"{{artifacts: {{paths: [a], expire_in: {NINES} weeks}}}}",
+    "allow_failure: {exit_codes: 99999999999999999999}",
+)
+
+
+def test_times_and_numbers_that_no_row_holds_are_told_or_as_good_as_for_ever(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    for time in TIMES:
+        inner = time.removeprefix("{").removesuffix("}") if time.startswith("{") else time
+        pushed = work_tree.ship(f"job: {{script: echo, {inner}}}\n")
+        assert f"Pipeline #{project.pipeline()['id']}" in pushed.said, (time, pushed.said)
+        if project.jobs().get("job", {}).get("status") == "pending":
+            job = runner.take()
+            assert job.upload(ZIP, expire_in="9" * 400 + " weeks").status_code == 201
+            job.succeed()
+            assert project.statuses() == {"job": "success"}

@@ -66,7 +66,8 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
         target = "/"
     name, wrong = "", False
     if request.method == "POST":
-        name, secret = request.POST.get("username", ""), request.POST.get("password", "")
+        # No name and no password holds a NUL, and PostgreSQL would not look for one.
+        name, secret = (request.POST.get(one, "").replace("\0", "") for one in ("username", "password"))
         try:
             throttling.before_sign_in(request)
             user = _user(request, name, secret.strip())
