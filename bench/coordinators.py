@@ -13,9 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ DATABASES = ("SQLite", "PostgreSQL")
 READY_SECONDS = 60.0
 Say = Callable[[str], None]
 Json = dict[str, Any]
+# Whom a runner asks, by its port, and with which token.
+Asked = Sequence[tuple[int, str]]
 
 
 @dataclass
@@ -106,6 +108,24 @@ def restart(running: Running) -> None:
     _end(running.process)
     running.process = _process(running.data, running.environment)
     _wait(running)
+
+
+@contextmanager
+def another(running: Running) -> Iterator[Running]:
+    """A second process over the same PostgreSQL and folder."""
+    settings = config.load(running.data)
+    port = free_port()
+    # The port is in the folder's settings: both read them when they start, the first has done so.
+    config.save(running.data, replace(settings, coordinator=replace(settings.coordinator, port=port)))
+    other = Running(
+        running.data, port, _process(running.data, running.environment), environment=running.environment
+    )
+    try:
+        _wait(other)
+        yield other
+    finally:
+        config.save(running.data, settings)
+        _end(other.process)
 
 
 def _process(data: DataFolder, environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -255,8 +275,8 @@ class Runner:
 
 
 @asynccontextmanager
-async def connected(port: int, tokens: list[str]) -> AsyncIterator[list[Runner]]:
-    found = [Runner(port, token) for token in tokens]
+async def connected(asked: Asked) -> AsyncIterator[list[Runner]]:
+    found = [Runner(port, token) for port, token in asked]
     try:
         yield found
     finally:

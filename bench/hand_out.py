@@ -65,7 +65,7 @@ async def _measure(running: Running, project_id: int, tokens: list[str], ids: li
 
     async with (
         asyncio.timeout(LIMIT_SECONDS),
-        connected(running.port, tokens) as found,
+        connected([(running.port, token) for token in tokens]) as found,
         httpx.AsyncClient(
             base_url=f"{running.url}/api/v4/", headers={"PRIVATE-TOKEN": running.token}, trust_env=False
         ) as client,

@@ -39,7 +39,10 @@ def figures(database: str, say: Say, jobs: int = JOBS, pieces: int = PIECES) -> 
 
 
 async def _sent(running: Running, tokens: list[str], pieces: int) -> dict[int, str]:
-    async with asyncio.timeout(LIMIT_SECONDS), connected(running.port, tokens) as found:
+    async with (
+        asyncio.timeout(LIMIT_SECONDS),
+        connected([(running.port, token) for token in tokens]) as found,
+    ):
 
         async def one(runner: Runner) -> tuple[int, str]:
             job: Json | None = None

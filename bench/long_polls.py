@@ -50,7 +50,7 @@ async def _waiting(running: Running, tokens: list[str], seconds: float) -> float
         while True:
             await runner.request()
 
-    async with connected(running.port, tokens) as found:
+    async with connected([(running.port, token) for token in tokens]) as found:
         # The first request is answered at once.
         await asyncio.gather(*(runner.request() for runner in found))
         waiting = [asyncio.create_task(wait(runner)) for runner in found]
