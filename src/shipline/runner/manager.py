@@ -31,10 +31,10 @@ from shipline.runner.home import Home
 from shipline.runner.http import backoff
 from shipline.runner.journal import Entry as JournalEntry
 from shipline.runner.logs import Counting, configure
-from shipline.runner.metrics import EntryFigures, Metrics, MetricsServer
+from shipline.runner.metrics import Metrics, MetricsServer
 from shipline.runner.online import Online
+from shipline.runner.publishing import Publisher
 from shipline.runner.slots import Slots
-from shipline.runner.status import EntryNow, JobNow, document
 from shipline.runner.upkeep import Upkeep
 from shipline.version import __version__
 
@@ -66,6 +66,7 @@ class Manager:
         self.metrics = Metrics(self.system_id)
         self._clients = Clients(self.home.config, self.system_id, self.metrics)
         self._server = MetricsServer(self.metrics)
+        self._publisher = Publisher(self.home, self.metrics, self.system_id, self.since)
         self._upkeep = Upkeep(self.home, self._clients, lambda: self.config, self._use)
         self._engines = Engines(self.docker_host)
         self._online: dict[int, Online] = {}
@@ -159,7 +160,9 @@ class Manager:
                 for question in asking.asks(entries, self.config.concurrent, now):
                     self._ask(question, now)
                     self._changed.set()
-            self._publish()
+            self._publisher.publish(
+                self.phase, self.config.concurrent, self._online.values(), self._jobs.values()
+            )
             await self._until_something_happens(now)
 
     async def _until_something_happens(self, now: float) -> None:
@@ -327,35 +330,6 @@ class Manager:
             if online.entry.leaving and not (online.entry.running or online.entry.asking):
                 await online.close()
                 del self._online[number]
-
-    def _publish(self) -> None:
-        """For `shipline runner status` and Prometheus."""
-        jobs = [
-            (number, JobNow(one.payload, one.section, one.since, one.stage))
-            for number, one in self._jobs.values()
-        ]
-        found = document(
-            pid=os.getpid(),
-            version=__version__,
-            system_id=self.system_id,
-            phase=self.phase.name.lower(),
-            since=self.since,
-            concurrent=self.config.concurrent,
-            entries=[
-                EntryNow(one.section, one.entry, one.problem, one.heard_at) for one in self._online.values()
-            ],
-            jobs=[one for _, one in jobs],
-        )
-        self.home.write_status(found)
-        self.metrics.show(
-            self.config.concurrent,
-            [
-                EntryFigures(
-                    one.section, one.entry.asking, tuple(job.stage for n, job in jobs if n == one.number)
-                )
-                for one in self._online.values()
-            ],
-        )
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> None:
