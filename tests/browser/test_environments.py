@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 from playwright.async_api import Page, expect
@@ -46,7 +48,7 @@ async def test_environments_are_listed_with_what_is_there(
     runner = await project.runner(client)
     pipeline = await deployed(project, runner, "The first change")
     await page.goto(project.page())
-    await page.get_by_role("link", name="All of them").first.click()
+    await page.get_by_role("link", name="Environments", exact=True).click()
     row = page.get_by_role("row").filter(has_text="production")
     await expect(row).to_contain_text("available")
     await expect(row).to_contain_text("The first change")
@@ -55,7 +57,7 @@ async def test_environments_are_listed_with_what_is_there(
         project.page(f"/-/jobs/{await project.job(pipeline, 'deploy')}").removeprefix(project.gitlab.url),
     )
     link = row.get_by_role("link", name="Open")
-    assert (await link.get_attribute("href") or "").startswith("https://shop.example.com/")
+    await expect(link).to_have_attribute("href", re.compile("^https://shop.example.com/"))
     # An address that is none of the web's is no link.
     await expect(
         page.get_by_role("row").filter(has_text="review/").get_by_role("link", name="Open")
@@ -155,6 +157,21 @@ async def test_a_manual_job_asks_before_it_runs(page: Page, project: Project) ->
     await expect(page.get_by_role("status").first).to_have_text("pending")
 
 
+async def test_a_question_stays_open_while_the_page_changes(
+    page: Page, project: Project, client: httpx.AsyncClient
+) -> None:
+    runner = await project.runner(client)
+    pipeline = await project.push(CI)
+    await page.goto(project.page(f"/-/jobs/{await project.job(pipeline, 'migrate')}"))
+    head = page.locator('[data-part="head"]')
+    await expect(head.get_by_text("Run", exact=True)).to_be_visible()
+    await head.get_by_text("Run", exact=True).click()
+    await head.evaluate("part => part.firstElementChild.classList.add('as-it-was')")
+    await runner.take()
+    await expect(page.locator(".as-it-was")).to_have_count(0)
+    await expect(page.get_by_text("Is the backup of today there? <b>Really?</b>")).to_be_visible()
+
+
 async def test_who_may_only_look_stops_and_rolls_back_nothing(
     visit: Visit, page: Page, project: Project, client: httpx.AsyncClient
 ) -> None:
@@ -186,6 +203,7 @@ async def test_the_pages_fit_a_phone_and_can_be_read_in_light_and_dark(
             assert "default-src 'none'" in answer.headers["content-security-policy"]
             assert await page.evaluate("document.documentElement.scrollWidth") <= width, url
             await expect(page).not_to_have_title("owned")
+            await expect(page.get_by_role("heading", level=1)).to_have_count(1)
         for scheme in SCHEMES:
             await page.emulate_media(color_scheme=scheme)
             assert await page.evaluate(WEAK_TEXT) == [], f"{url}, {scheme}"

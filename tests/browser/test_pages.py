@@ -257,7 +257,7 @@ async def test_names_and_logs_stay_text_and_pages_fit_a_phone(
             if url == shown.hostile:
                 await expect(page.locator("#log .red")).to_be_visible()
             await expect(page).not_to_have_title("owned")
-            assert await page.locator("img:not([src='/static/mark.svg']), main script").count() == 0
+            await expect(page.locator("img:not([src='/static/mark.svg']), main script")).to_have_count(0)
             assert await page.evaluate("document.documentElement.scrollWidth") <= width, url
         titles.append(await page.title())
     assert len(set(titles)) == len(titles)

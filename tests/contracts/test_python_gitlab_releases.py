@@ -9,14 +9,20 @@ from typing import Any
 import gitlab
 import pytest
 from gitlab.exceptions import GitlabCreateError, GitlabDeleteError, GitlabGetError, GitlabUpdateError
+from tests.coordinator.databases import database_url, on_both_databases
 from tests.coordinator.server import DEVELOPER, GUEST, REPORTER, Coordinator, Project, User, running
+
+pytestmark = on_both_databases
 
 ZIP = "https://example.com/app.zip"
 
 
 @pytest.fixture(scope="module")
-def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
-    with running(tmp_path_factory.mktemp("coordinator")) as started:
+def coordinator(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Coordinator]:
+    folder = tmp_path_factory.mktemp("coordinator")
+    with running(folder, database_url=database_url(request)) as started:
         yield started
 
 
@@ -46,6 +52,7 @@ def test_releases_are_made_read_changed_and_deleted(project: Any) -> None:
         }
     )
     assert second.assets["count"] == 1
+    assert second._links["self"] == f"{project.web_url}/-/releases/v2%2Frc"
     assert [one.tag_name for one in project.releases.list(get_all=True)] == ["v2/rc", "v1"]
     assert [one.tag_name for one in project.releases.list(sort="asc", get_all=True)] == ["v1", "v2/rc"]
     assert project.tags.get("v2/rc").message == "Two"

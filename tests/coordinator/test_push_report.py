@@ -81,6 +81,26 @@ def test_a_failure_is_told_with_its_reason_and_the_end_of_its_log() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("names", "number", "lines"),
+    [
+        (("a: 1 is not 2", "b\x1b[31m"), 2, ["  2 tests failed:", "  x a: 1 is not 2", "  x b[31m"]),
+        (("a",), 1, ["  1 test failed:", "  x a"]),
+        (("a",), 5, ["  5 tests failed:", "  x a", "  and 4 more"]),
+        ((), 5, ["  5 tests failed"]),
+        ((), 0, []),
+    ],
+)
+def test_failed_tests_stand_before_the_end_of_the_log(
+    names: tuple[str, ...], number: int, lines: list[str]
+) -> None:
+    failed = replace(TEST, status="failed", tail=("1 failed",), failed_tests=names, tests_failed=number)
+    now = replace(START, status="failed", jobs=(failed,))
+    assert lines_between(now, now) == []
+    told = lines_between(START, now)
+    assert told[told.index("") + 1 :] == [f"test failed  {URL}/jobs/2", *lines, "  | 1 failed"]
+
+
 def test_a_failure_that_is_allowed_is_a_line_and_no_more() -> None:
     failed = replace(TEST, status="failed", may_fail=True)
     now = replace(START, status="success", jobs=(replace(BUILD, status="success"), failed))

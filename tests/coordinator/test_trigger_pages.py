@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import Coordinator, Project, WorkTree
+
+pytestmark = on_both_databases
 
 CI = """\
 child: {trigger: {include: child.yml}}
@@ -61,7 +64,9 @@ def test_a_superseded_pipeline_says_so(project: Project, work_tree: WorkTree) ->
     work_tree.ship("job: {script: make}\n")
     first = project.pipeline()["id"]
     work_tree.ship("job: {script: make}\n", **{"more.txt": "more"})
-    assert f"Superseded by #{project.pipeline()['id']}" in page(project, f"pipelines/{first}")
+    newer = project.pipeline()["id"]
+    link = f'<a href="/{project.path}/-/pipelines/{newer}">#{newer}</a>'
+    assert f"Superseded by {link}" in page(project, f"pipelines/{first}")
 
 
 def test_schedules_are_listed(project: Project, work_tree: WorkTree) -> None:

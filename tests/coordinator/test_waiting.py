@@ -10,7 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.coordinator.databases import on_both_databases
+from tests.coordinator.junit import KIND, bad, good, junit, suite
 from tests.coordinator.server import DEVELOPER, Project, Runner, WorkTree, git_environment, until
+
+pytestmark = on_both_databases
 
 TWO = """\
 stages: [test, deploy]
@@ -75,16 +79,20 @@ def test_the_pusher_sees_jobs_end_while_they_do(
 def test_a_failure_is_told_with_the_end_of_the_log(
     project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:
-    work_tree.commit({".gitlab-ci.yml": TWO})
+    work_tree.commit(
+        {".gitlab-ci.yml": TWO.replace("make test", "make test, artifacts: {reports: {junit: a.xml}}")}
+    )
     with pushing(work_tree, "-o", "ci.wait", "origin", "HEAD:refs/heads/main") as push:
         read_until(push, "created for main")
         job = runner.take()
+        job.upload(junit(suite(good("a"), bad("b", "1 is not 2"))), **KIND)
         job.trace(b"\x1b[32;1m$ make test\x1b[0;m\nE  assert 1 == 2\n")
         job.fail(exit_code=2)
         said = read_until(push, "assert 1 == 2")
         assert push.wait(timeout=30) == 0
     assert "test failed: script failure, exit code 2" in "\n".join(said)
-    assert said[-2:] == ["| $ make test", "| E  assert 1 == 2"]
+    failed = ["1 test failed:", "x app.tests: b: 1 is not 2"]
+    assert said[-4:] == [*failed, "| $ make test", "| E  assert 1 == 2"]
 
 
 def test_who_stops_waiting_stops_nothing(project: Project, work_tree: WorkTree, runner: Runner) -> None:

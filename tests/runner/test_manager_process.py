@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 from tests.cli.conftest import Place
-from tests.coordinator.server import Coordinator, free_port, running, until
+from tests.coordinator.server import Coordinator, running, until
+from tests.ports import free_port
 from tests.runner.process import END_SECONDS, Manager, managing
 from tests.runner.scripted import Asked, Reply, Scripted, scripted
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
@@ -40,6 +40,7 @@ class Ability(StrEnum):
     CREATE_RELEASE = "create_release"
     SET_COMMIT_STATUS = "set_commit_status"
     ERASE_JOB = "erase_job"
+    FORCE_CANCEL = "force_cancel"
     DELETE_ARTIFACTS = "delete_artifacts"
     CREATE_TRIGGER = "create_trigger"
     READ_VARIABLES = "read_variables"
@@ -72,6 +73,7 @@ LEVELS: Mapping[Ability, int] = {
     Ability.CREATE_RELEASE: DEVELOPER,
     Ability.SET_COMMIT_STATUS: DEVELOPER,
     Ability.ERASE_JOB: MAINTAINER,
+    Ability.FORCE_CANCEL: MAINTAINER,
     Ability.DELETE_ARTIFACTS: MAINTAINER,
     Ability.CREATE_TRIGGER: MAINTAINER,
     Ability.READ_VARIABLES: MAINTAINER,
@@ -111,13 +113,18 @@ def may(user: User | AnonymousUser | None, project: Project, ability: Ability) -
 
 
 def _is_open(user: User | AnonymousUser | None, visibility: str) -> bool:
-    return visibility == "public" or (visibility == "internal" and user is not None and user.is_authenticated)
+    return visibility == "public" or (visibility == "internal" and is_somebody(user))
+
+
+def is_somebody(user: User | AnonymousUser | None) -> TypeGuard[User]:
+    """Who is blocked is nobody any more: neither their tokens do anything, nor what runs in their name."""
+    return user is not None and user.is_authenticated and user.is_active
 
 
 def level(user: User | AnonymousUser | None, project: Project) -> int:
     """The user's access level: the highest of the roles in the project and in the groups that it lies in.
     Administrators own everything, and everybody what lies in their own namespace."""
-    if user is None or not user.is_authenticated:
+    if not is_somebody(user):
         return GUEST if project.visibility == "public" else NONE
     if user.is_superuser:
         return ADMIN
@@ -130,7 +137,7 @@ def level(user: User | AnonymousUser | None, project: Project) -> int:
 
 def group_level(user: User | AnonymousUser | None, group: Group) -> int:
     """The highest of the roles in the group and those above it."""
-    if user is None or not user.is_authenticated:
+    if not is_somebody(user):
         return NONE
     if user.is_superuser:
         return ADMIN
@@ -156,18 +163,36 @@ def may_see(user: User | AnonymousUser | None, project: Project) -> bool:
 
 def visible_projects(user: User | AnonymousUser | None) -> QuerySet[Project]:
     """Those of which the user may know."""
-    if user is None or not user.is_authenticated:
+    if not is_somebody(user):
         return Project.objects.filter(visibility="public")
     if user.is_superuser:
         return Project.objects.all()
     return Project.objects.filter(Q(visibility__in=("public", "internal")) | member_of(user))
 
 
-def member_of(user: User | AnonymousUser) -> Q:
-    """Projects in which the user has a role, their own or one of a group."""
-    wanted = Q(pk__in=_current(Membership.objects.filter(user=user.pk)).values("project"))
+def readable_projects(user: User | AnonymousUser | None) -> QuerySet[Project]:
+    """Those of which `may_read` is true, whatever their number in as many questions."""
+    if user is None or not user.is_authenticated or user.is_superuser:
+        return visible_projects(user)
+    return Project.objects.filter(
+        Q(visibility__in=("public", "internal")) | member_of(user, LEVELS[Ability.READ_CODE])
+    )
+
+
+def projects_at(user: User | AnonymousUser | None, level: int) -> QuerySet[Project]:
+    """Those in which the user has at least that role."""
+    if user is None or not user.is_authenticated:
+        return Project.objects.none()
+    return Project.objects.all() if user.is_superuser else Project.objects.filter(member_of(user, level))
+
+
+def member_of(user: User | AnonymousUser, level: int = GUEST) -> Q:
+    """Projects in which the user has a role of that level or above, their own or one of a group."""
+    direct = Membership.objects.filter(user=user.pk, access_level__gte=level)
+    inherited = GroupMember.objects.filter(user=user.pk, access_level__gte=level)
+    wanted = Q(pk__in=_current(direct).values("project"))
     own = Group.objects.filter(owner=user.pk).values_list("full_path", flat=True)
-    roles = _current(GroupMember.objects.filter(user=user.pk)).values_list("group__full_path", flat=True)
+    roles = _current(inherited).values_list("group__full_path", flat=True)
     for path in {*own, *roles}:
         wanted |= Q(path_with_namespace__startswith=f"{path}/")
     return wanted

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 
-from shipline.coordinator import access, dotenv
+from shipline.coordinator import access, dotenv, test_reports
 from shipline.coordinator.archive_check import BadArchive, check_archive
 from shipline.coordinator.jobs import is_live, over
-from shipline.coordinator.models import Job, JobArtifact
-from shipline.coordinator.progress import lock
+from shipline.coordinator.models import Job, JobArtifact, JobTestReport, Project
+from shipline.coordinator.progress import lock, tell
 from shipline.coordinator.refusal import Refusal
 from shipline.coordinator.services import services
 from shipline.coordinator.stored import stored_at
@@ -57,6 +57,7 @@ def check_kind(file_type: str, file_format: str) -> None:
 def store_artifact(job: Job, upload: Upload) -> JobArtifact:
     """Take over a file. Raises Refusal 400 when the job has another of that type, or when it could do harm."""
     _check_content(upload)
+    tests = _tests_in(job, upload)
     folder = Path(str(job.project_id)) / str(job.pk)
     relative = folder / f"{upload.file_type}.{upload.file_format}"
     target = services().data.coordinator / "artifacts" / relative
@@ -73,6 +74,10 @@ def store_artifact(job: Job, upload: Upload) -> JobArtifact:
             raise Refusal(400, "400 Bad request - another artifact of the same type already exists")
         upload.source.replace(target)
         _sync(target.parent)
+        if tests is not None:
+            tests.accessibility = accessibility_of(locked)
+            tests.save()
+            tell(f"job:{job.pk}", f"pipeline:{job.pipeline_id}")
         return JobArtifact.objects.create(
             job=job,
             file_type=upload.file_type,
@@ -109,6 +114,13 @@ def _check_content(upload: Upload) -> None:
         raise Refusal(400, f"400 Bad request - the {upload.file_type} is refused: {error}") from error
 
 
+def _tests_in(job: Job, upload: Upload) -> JobTestReport | None:
+    """What is wrong with a report of tests is no reason to lose it: pages tell."""
+    if upload.file_type != "junit":
+        return None
+    return test_reports.summary_of(job, test_reports.read(upload.source))
+
+
 def accessibility_of(job: Job) -> str:
     """By `artifacts:access`, or `artifacts:public` of old."""
     wanted = job.definition.get("artifacts") or {}
@@ -120,11 +132,15 @@ def accessibility_of(job: Job) -> str:
 
 def may_download(user: User | AnonymousUser | None, artifact: JobArtifact) -> bool:
     """People, that is; jobs get what the jobs before them left, whoever may look at it."""
-    project = artifact.job.project
-    needed = _LEVELS.get(artifact.accessibility)
-    if needed is None or not access.may(user, project, access.Ability.READ_ARTIFACTS):
-        return False
-    return access.level(user, project) >= needed
+    return artifact.accessibility in accessible_to(user, artifact.job.project)
+
+
+def accessible_to(user: User | AnonymousUser | None, project: Project) -> frozenset[str]:
+    """The accessibilities of the artifacts that somebody may have."""
+    if not access.may(user, project, access.Ability.READ_ARTIFACTS):
+        return frozenset()
+    level = access.level(user, project)
+    return frozenset(word for word, needed in _LEVELS.items() if level >= needed)
 
 
 def expiry(expire_in: str, now: datetime) -> datetime | None:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from shipline.coordinator.artifacts import remove_artifact
-from shipline.coordinator.models import Job, JobArtifact
+from shipline.coordinator.models import Job, JobArtifact, JobTestReport
 from shipline.coordinator.progress import RefusedChange, lock, tell
 from shipline.coordinator.stored import trace_path
 from shipline.model.status import FINISHED
@@ -27,6 +27,7 @@ def erase_job(job: Job, user: User) -> Job:
             raise RefusedChange(f"Job {job.pk} has been erased already.")
         for artifact in JobArtifact.objects.filter(job=locked):
             remove_artifact(artifact)
+        JobTestReport.objects.filter(job=locked).delete()
         locked.trace_size, locked.trace_integrity = 0, ""
         locked.erased_at, locked.erased_by = timezone.now(), user
         locked.save(update_fields=["trace_size", "trace_integrity", "erased_at", "erased_by"])

@@ -96,11 +96,11 @@ def _while_it_runs(job: Job, update: api.JobUpdate, ending: Ending) -> None:
 
 
 def _finish(job: Job, status: JobStatus, failure_reason: str, exit_code: int | None, ending: Ending) -> None:
+    failed = "" if status is JobStatus.SUCCESS else failure_reason.replace("_", " ")
+    reason = ending.release.failure or failed
     if job.status == JobStatus.CANCELING:
-        status = JobStatus.CANCELED
-    reason = "" if status is JobStatus.SUCCESS else failure_reason.replace("_", " ")
-    if ending.release.failure:
-        reason = ending.release.failure
+        # However it ended then, it is over for the reason that it was cancelled for.
+        status, reason = JobStatus.CANCELED, job.reason
     told = (ending.notice, ending.release.notice, ending.release.failure)
     job.notices = [*job.notices, *(line for line in told if line)]
     if exit_code is not None and exit_code in definition_of(job).allow_failure_exit_codes:

@@ -20,7 +20,7 @@ _SECTION = re.compile(r"section_(?:start|end):\d+:[^\r\n]*\r?")
 class SeenJob:
     """`seconds` that it ran. `why` says why it failed or was cancelled, or what it waits for; nothing while it
     only waits for its turn. `tail` are the last lines of its log;
-    `address` where what it deployed can be seen."""
+    `address` where what it deployed can be seen. `failed_tests` are the first names, of `tests_failed` in all."""
 
     name: str
     stage: str
@@ -32,6 +32,8 @@ class SeenJob:
     tail: tuple[str, ...] = ()
     environment: str = ""
     address: str = ""
+    failed_tests: tuple[str, ...] = ()
+    tests_failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,26 @@ def _end(now: Seen) -> list[str]:
         for job in now.jobs:
             if job.status == "failed" and not job.may_fail:
                 lines += ["", f"{job.name} failed{': ' + job.why if job.why else ''}  {job.url}"]
+                lines += [f"  {line}" for line in _tests(job)]
                 lines += [f"  | {line}" for line in job.tail]
     for job in now.jobs:
         if job.status == "success" and job.environment:
             lines.append(f"{job.environment}: {job.address or job.url}")
     return lines
+
+
+def _tests(job: SeenJob) -> list[str]:
+    """What somebody wants to know first of a job that failed."""
+    if not job.tests_failed:
+        return []
+    named = [f"x {_plain(name)}" for name in job.failed_tests]
+    more = job.tests_failed - len(named)
+    rest = [f"and {more} more"] if named and more else []
+    return [
+        f"{job.tests_failed} test{'s' if job.tests_failed > 1 else ''} failed{':' if named else ''}",
+        *named,
+        *rest,
+    ]
 
 
 def took(seconds: float) -> str:

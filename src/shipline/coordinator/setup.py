@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import django
 from django.apps import apps
@@ -34,11 +36,25 @@ def configure(data: DataFolder, config: Config, database_url: str | None) -> Non
         "TEMPLATES": [{**fixed.TEMPLATES[0], "DIRS": [Path(__file__).parent / "web" / "templates"]}],
         "FILE_UPLOAD_TEMP_DIR": str(folder / "uploads"),
         "DATABASES": {"default": database.settings_of(database_url, folder / "db.sqlite3")},
+        **_behind_tls(config.coordinator.external_url),
         "SHIPLINE_DATA": data,
         "SHIPLINE_CONFIG": config,
     }
     settings.configure(**(never_change | depends))
     django.setup()
+
+
+def _behind_tls(external_url: str) -> dict[str, Any]:
+    """What stands before us may speak TLS for us: browsers then say where they are by that address, and keep what
+    opens the pages to it."""
+    parts = urlsplit(external_url)
+    if parts.scheme != "https":
+        return {}
+    return {
+        "CSRF_TRUSTED_ORIGINS": [f"https://{parts.netloc}"],
+        "SESSION_COOKIE_SECURE": True,
+        "CSRF_COOKIE_SECURE": True,
+    }
 
 
 def prepare(data: DataFolder) -> None:

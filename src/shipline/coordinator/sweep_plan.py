@@ -63,6 +63,7 @@ class Memory:
 
 
 EMPTY = Memory({}, {})
+NOT_BEGUN = "the runner that had it did not begin: it waits for another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _decide(
     silence, status = memory.silence[job.id], memory.status[job.id]
     if job.waiting:
         if silence.lasted(steady) > limits.acknowledge:
-            return GiveBack(job.id, "the runner that had it did not begin: it waits for another")
+            return GiveBack(job.id, NOT_BEGUN)
         return None
     if job.status is JobStatus.PENDING:
         if steady - status.since < WATCHED_SECONDS:

@@ -7,15 +7,18 @@ from collections.abc import Iterable
 from shipline.coordinator import runners
 from shipline.coordinator.job_variables import hidden, secrets_of, values_of
 from shipline.coordinator.matching import FREE, RunnerFacts
-from shipline.coordinator.models import Job, JobArtifact, Pipeline
+from shipline.coordinator.models import Job, JobArtifact, JobTestReport, Pipeline
 from shipline.coordinator.progress import definition_of
 from shipline.coordinator.push_report import Seen, SeenJob, tail_of
 from shipline.coordinator.services import services
 from shipline.coordinator.stored import read_dotenv
+from shipline.coordinator.test_reports import cases_in
 from shipline.coordinator.traces import read_trace
 from shipline.model.expansion import expand
+from shipline.protocols.junit.report import TestCase
 
 TAIL_BYTES = 16 * 1024
+TESTS_NAMED = 10
 
 
 def look_at(project_id: int, pipeline_id: int) -> Seen | None:
@@ -46,6 +49,7 @@ def _job(job: Job, base: str, serving: Iterable[RunnerFacts]) -> SeenJob:
     )
     why = runners.reason_of(job, serving)
     environment, address = "", ""
+    failed_tests, tests_failed = _tests(job) if job.status == "failed" else ((), 0)
     if job.status == "success" and definition.environment is not None:
         environment, address = _environment(job)
     return SeenJob(
@@ -59,7 +63,24 @@ def _job(job: Job, base: str, serving: Iterable[RunnerFacts]) -> SeenJob:
         _tail(job) if job.status == "failed" else (),
         environment,
         address,
+        failed_tests,
+        tests_failed,
     )
+
+
+def _tests(job: Job) -> tuple[tuple[str, ...], int]:
+    """The first names of what failed, and how many did. Who has pushed may have every report but those for nobody."""
+    row = JobTestReport.objects.filter(job=job).first()
+    if row is None:
+        return (), 0
+    cases = cases_in(row)[:TESTS_NAMED] if row.accessibility in ("public", "private") else ()
+    return tuple(_name(case) for case in cases), row.failed + row.error
+
+
+def _name(case: TestCase) -> str:
+    where = f"{case.classname}: " if case.classname else ""
+    message = case.message.strip().partition("\n")[0]
+    return f"{where}{case.name}{': ' if message else ''}{message}"
 
 
 def _tail(job: Job) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import (
     Coordinator,
     Job,
@@ -10,6 +11,8 @@ from tests.coordinator.server import (
     Runner,
     WorkTree,
 )
+
+pytestmark = on_both_databases
 
 
 def test_verify_answers_a_good_token_with_the_runner(runner: Runner) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from tests.coordinator.databases import on_both_databases
+from tests.coordinator.pages import signed_in
 from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import ZIP, Coordinator, Job, Project, Runner, WorkTree, until
+
+pytestmark = on_both_databases
 
 
 @pytest.fixture
@@ -83,6 +89,29 @@ def test_a_manager_that_goes_gives_its_job_back(project: Project, handed: Job, p
     assert again.update("running").status_code == 200
 
 
+@pytest.mark.parametrize("who", ["manager", "runner", "administrator"])
+def test_who_waits_is_told_of_a_job_that_a_removed_runner_had_and_gets_a_new_log(
+    project: Project, handed: Job, patient: Runner, who: str
+) -> None:
+    handed.trace(b"Starting a machine ...\n")
+    waiting = project.runner()
+    assert waiting.request().status_code == 204
+    with ThreadPoolExecutor(1) as pool:
+        polling = pool.submit(waiting.request, waiting.last_update)
+        if who == "administrator":
+            assert project.root.call("DELETE", f"runners/{patient.id}").status_code == 204
+        else:
+            assert patient.call("DELETE", "/managers" if who == "manager" else "").status_code == 204
+        # Far less than the long poll takes.
+        answer = polling.result()
+    assert answer.status_code == 201
+    again = Job(project.coordinator, answer.json())
+    assert again.id == handed.id
+    assert again.trace(b"hello\n").headers["Range"] == "0-6"
+    assert project.trace(again.id) == "hello\n"
+    again.succeed()
+
+
 def test_a_manager_that_says_it_will_not_begin_the_job_gives_it_back_at_once(
     project: Project, handed: Job, patient: Runner
 ) -> None:
@@ -106,6 +135,9 @@ def test_a_job_that_is_not_begun_goes_to_another_runner(
     lost = runner.take()
     assert lost.trace(b"Starting a machine ...\n").status_code == 202
     until(lambda: project.jobs()["job"]["runner"] is None, "the job went back to the queue")
+    with signed_in(impatient, impatient.root) as client:
+        shown = client.get(f"/{project.path}/-/jobs/{lost.id}").text
+    assert "The runner that had it did not begin: it waits for another; waiting for a free runner" in shown
     # The manager hears of it, as long as nobody else has the job.
     for state in ("pending", "running"):
         answer = lost.update(state)

@@ -155,6 +155,8 @@ def test_a_cancelled_job_is_canceling_for_a_manager_that_knows_how_to_end_it(
     # Whatever it ends with, it was cancelled.
     assert job.update("failed", failure_reason="job_canceled").headers["Job-Status"] == "canceled"
     assert project.statuses() == {"job": "canceled"}
+    told = project.root.get(f"projects/{project.id}/jobs/{job.id}")
+    assert told["status_reason"] == "somebody cancelled it"
 
 
 def test_a_cancelled_job_is_over_for_a_manager_that_does_not(

@@ -52,19 +52,26 @@ async def test_services_know_each_other_and_see_public_variables_and_their_own(e
     )
     other = {"name": PYTHON, "alias": "asking", "command": ["python", "-c", asks],
              "variables": [{"key": "A", "value": "own-$P"}]}  # fmt: skip
-    ended = await engine.run(
-        "for i in $(seq 200); do sleep 0.1; done",
-        image={"name": PYTHON},
-        services=[web(), other],
-        variables={"CI_DEBUG_SERVICES": "true", "RUNNER_SCRIPT_TIMEOUT": "4s"},
-        more_variables=[
-            {"key": "P", "value": "public", "public": True},
-            {"key": "S", "value": "hidden", "public": False},
-        ],
+    run = engine.job(
+        engine.payload(
+            ["echo begun; until [ -e /tmp/end ]; do sleep 0.1; done"],
+            image={"name": PYTHON},
+            services=[web(), other],
+            variables={"CI_DEBUG_SERVICES": "true"},
+            more_variables=[
+                {"key": "P", "value": "public", "public": True},
+                {"key": "S", "value": "hidden", "public": False},
+            ],
+        )
     )
-    shown = [line for line in ended.lines if "[service:other]" in line]
-    assert any("GET /own-public- HTTP" in line for line in shown), ended.log
-    assert "hidden" not in ended.log
+    running = asyncio.create_task(run.run())
+    await engine.until(lambda: "begun" in engine.log().splitlines(), "the script does not begin")
+    await engine.until(lambda: "GET /own-public- HTTP" in engine.log(), "the web is not asked")
+    await engine.touch("job-build", "/tmp/end")
+    assert not (await running).failure_reason, engine.log()
+    shown = [line for line in engine.log().splitlines() if "[service:other]" in line]
+    assert any("GET /own-public- HTTP" in line for line in shown), engine.log()
+    assert "hidden" not in engine.log()
 
 
 async def test_a_service_that_does_not_start_is_told_with_its_last_lines_and_the_job_goes_on(
@@ -238,25 +245,17 @@ async def test_a_registry_that_does_not_answer_is_asked_three_times_and_then_the
 
 
 async def test_a_container_that_vanishes_is_made_again_as_often_as_the_job_says(engine: Place) -> None:
-    async def vanish() -> None:
-        run = engine.run_now
-        assert run is not None
-        assert engine.docker is not None
-        found = await engine.docker.containers.list(
-            all=True,
-            filters={"label": [f"io.shipline.owner={engine.section.owner}", "io.shipline.role=job-build"]},
-        )
-        for container in found:
-            await container.delete(force=True)
-
-    hooks = [{"name": "post_get_sources_script", "script": ["echo in the hook; sleep 3"]}]
+    hook = "echo in the hook; until [ -e /tmp/go-on ]; do sleep 0.1; done"
+    hooks = [{"name": "post_get_sources_script", "script": [hook]}]
     for attempts, good in (("1", False), ("2", True)):
         run = engine.job(
             engine.payload(["echo ran"], hooks=hooks, variables={"EXECUTOR_JOB_SECTION_ATTEMPTS": attempts})
         )
         running = asyncio.create_task(run.run())
         await engine.until(lambda: "in the hook" in engine.log().splitlines(), "the hook does not run")
-        await asyncio.gather(asyncio.create_task(vanish()))
+        for container in await engine.containers("job-build"):
+            await container.delete(force=True)
+        await engine.touch("job-helper", "/tmp/go-on")
         result = await running
         assert (not result.failure_reason) is good, engine.log()
 

@@ -15,6 +15,7 @@ from shipline.coordinator.models.release import Release, ReleaseLink
 from shipline.coordinator.models.resource_group import ResourceGroup
 from shipline.coordinator.models.runner import RegistrationToken, Runner, RunnerManager
 from shipline.coordinator.models.schedule import PipelineSchedule
+from shipline.coordinator.models.test_report import JobTestReport
 from shipline.coordinator.models.token import PersonalAccessToken
 from shipline.coordinator.models.trigger_token import TriggerToken
 from shipline.coordinator.models.variable import GroupVariable, InstanceVariable, ProjectVariable
@@ -29,6 +30,7 @@ __all__ = [
     "InstanceVariable",
     "Job",
     "JobArtifact",
+    "JobTestReport",
     "Membership",
     "MergeRequest",
     "PendingPush",

@@ -11,12 +11,12 @@ from shipline.coordinator import actions
 from shipline.coordinator.models import Job
 from shipline.coordinator.permissions import NotAllowed, check_may_run_again
 from shipline.coordinator.progress import RefusedChange
-from shipline.coordinator.web import facts, views
+from shipline.coordinator.web import facts, finding
 
 
 @require_POST
 def job(request: HttpRequest, project: str, job_id: int, action: str) -> HttpResponseBase:
-    found = views.find_job(request, project, job_id)
+    found = finding.find_job(request, project, job_id)
     if found is None or not facts.may_act(request.user, found.pipeline):
         raise Http404
     # Refused when it has changed since the page was drawn; the page says how it is now.
@@ -41,7 +41,7 @@ def _do(action: str, job: Job) -> Job:
 
 @require_POST
 def cancel_pipeline(request: HttpRequest, project: str, pipeline_id: int) -> HttpResponseBase:
-    found = views.find_pipeline(request, project, pipeline_id)
+    found = finding.find_pipeline(request, project, pipeline_id)
     if found is None or not facts.may_act(request.user, found):
         raise Http404
     actions.cancel_pipeline(found)

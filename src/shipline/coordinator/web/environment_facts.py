@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from django.db.models import OuterRef, Subquery
+
 from shipline.coordinator import access
 from shipline.coordinator.deployments import last_deployment, why_outdated
+from shipline.coordinator.environments import may_stop
 from shipline.coordinator.models import Deployment, Environment, Job, Project
 from shipline.model.environment import EnvironmentState
 from shipline.model.status import JobStatus
@@ -51,32 +55,40 @@ def safe_url(url: str) -> str:
     return url if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
-def shown(environment: Environment, *, acts: bool) -> ShownEnvironment:
-    running = Deployment.objects.select_related("deployable").filter(
-        environment=environment, status=_D.RUNNING, deployable__isnull=False
+def shown(environments: Sequence[Environment], *, acts: bool) -> list[ShownEnvironment]:
+    """However many they are, in two questions."""
+    of_each = Deployment.objects.filter(environment=OuterRef("pk"))
+    last = of_each.filter(status=_D.SUCCESS).order_by("-finished_at", "-id")
+    upcoming = of_each.filter(status=_D.RUNNING, deployable__isnull=False).order_by("-id")
+    numbers = Environment.objects.filter(pk__in=[one.pk for one in environments]).values_list(
+        "pk", Subquery(last.values("pk")[:1]), Subquery(upcoming.values("pk")[:1])
     )
-    return ShownEnvironment(
-        environment,
-        safe_url(environment.external_url),
-        last_deployment(environment),
-        running.order_by("-id").first(),
-        acts and environment.state == EnvironmentState.AVAILABLE,
-    )
+    by_environment = {pk: (there, coming) for pk, there, coming in numbers}
+    related = Deployment.objects.select_related("deployable", "deployable__pipeline", "user")
+    wanted = {number for pair in by_environment.values() for number in pair if number is not None}
+    found = related.defer("deployable__definition").in_bulk(wanted)
+    rows = []
+    for environment in environments:
+        there, coming = by_environment.get(environment.pk, (None, None))
+        stops = acts and environment.state == EnvironmentState.AVAILABLE
+        url = safe_url(environment.external_url)
+        rows.append(ShownEnvironment(environment, url, found.get(there), found.get(coming), stops))
+    return rows
 
 
 def list_facts(
     project: Project, user: User | AnonymousUser, *, of_stopped: bool, number: int
 ) -> dict[str, Any]:
     """Page `number`, from 1, of those that are there, or of the stopped ones, by name."""
-    acts = access.level(user, project) >= access.PUSH
-    all_of_them = Environment.objects.filter(project=project)
+    all_of_them = Environment.objects.select_related("project").filter(project=project)
     stopped = all_of_them.filter(state=EnvironmentState.STOPPED)
     wanted = stopped if of_stopped else all_of_them.exclude(state=EnvironmentState.STOPPED)
     first = (number - 1) * ENVIRONMENTS_SHOWN
     rows = list(wanted.order_by("name")[first : first + ENVIRONMENTS_SHOWN + 1])
     return {
         "project": project,
-        "rows": [shown(one, acts=acts) for one in rows[:ENVIRONMENTS_SHOWN]],
+        # Who may stop one of them is looked at when they ask for it: it is another question for each.
+        "rows": shown(rows[:ENVIRONMENTS_SHOWN], acts=access.may(user, project, access.Ability.PLAY_JOB)),
         "of_stopped": of_stopped,
         "stopped": stopped.count(),
         "before": number - 1,
@@ -87,7 +99,7 @@ def list_facts(
 def environment_facts(environment: Environment, user: User | AnonymousUser) -> dict[str, Any]:
     project = environment.project
     acts = access.level(user, project) >= access.PUSH
-    found = shown(environment, acts=acts)
+    (found,) = shown([environment], acts=may_stop(user, environment))
     related = Deployment.objects.select_related("deployable", "deployable__pipeline", "user")
     newest = related.filter(environment=environment).exclude(status=_D.SKIPPED).order_by("-id")
     return {

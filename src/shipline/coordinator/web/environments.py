@@ -5,16 +5,16 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_POST
 
-from shipline.coordinator import access, environments
+from shipline.coordinator import environments
 from shipline.coordinator.models import Environment
-from shipline.coordinator.web import environment_facts, views
+from shipline.coordinator.web import environment_facts, finding
 from shipline.coordinator.web.pages import missing, page
 
 
 @require_GET
 def index(request: HttpRequest, project: str) -> HttpResponseBase:
     """`?state=stopped` gives the stopped ones, `?page=2` those that come next."""
-    found = views.find_project(request, project)
+    found = finding.find_project(request, project)
     if found is None:
         return missing(request)
     number = request.GET.get("page", "1")
@@ -28,7 +28,7 @@ def index(request: HttpRequest, project: str) -> HttpResponseBase:
 
 
 def _find(request: HttpRequest, project: str, environment_id: int) -> Environment | None:
-    found = views.find_project(request, project)
+    found = finding.find_project(request, project)
     if found is None:
         return None
     return Environment.objects.select_related("project").filter(project=found, pk=environment_id).first()
@@ -45,7 +45,7 @@ def show(request: HttpRequest, project: str, environment_id: int) -> HttpRespons
 @require_POST
 def stop(request: HttpRequest, project: str, environment_id: int) -> HttpResponseBase:
     found = _find(request, project, environment_id)
-    if found is None or not access.may(request.user, found.project, access.Ability.PLAY_JOB):
+    if found is None or not environments.may_stop(request.user, found):
         raise Http404
     environments.stop(found)
     return HttpResponseRedirect(f"/{found.project.path_with_namespace}/-/environments")

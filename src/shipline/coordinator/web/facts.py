@@ -10,20 +10,24 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from shipline.coordinator import artifacts, protections, runners
+from shipline.coordinator.definitions import definition_of
 from shipline.coordinator.matching import RunnerFacts
 from shipline.coordinator.models import Job, Pipeline
+from shipline.coordinator.sweep_plan import NOT_BEGUN
 from shipline.coordinator.web import environment_facts, relations
+from shipline.coordinator.web.job_tests import job_tests, tests_sums
+from shipline.coordinator.web.pipeline_lists import look_of, pipeline_took, superseded_by
 from shipline.coordinator.web.times import took
 from shipline.model.status import FINISHED, PIPELINE_FINISHED, JobStatus
+from shipline.pipeline import JobState, PipelineState
+from shipline.pipeline.awaited import awaited, told
+
+# A pipeline of more jobs than these does not fit a screen: then what failed is named above all of them, and the page
+# of a job lists the jobs of its stage only.
+ALL_SHOWN, SIBLINGS_SHOWN, FAILED_NAMED = 30, 60, 10
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
-
-# The status that a stage shows is the first of these that one of its jobs has.
-_WORST = (
-    "failed", "running", "canceling", "pending", "waiting_for_resource", "scheduled", "manual", "canceled",
-    "created", "warning", "success", "skipped",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,7 @@ class ShownJob:
 
 
 def look(job: Job) -> str:
-    """A failure that the pipeline does not mind is a warning."""
-    return "warning" if job.status == "failed" and job.allow_failure else job.status
+    return look_of(job.status, allow_failure=job.allow_failure)
 
 
 def shown(job: Job, serving: Iterable[RunnerFacts], started: Sequence[relations.Link] = ()) -> ShownJob:
@@ -52,8 +55,10 @@ def why(job: Job, serving: Iterable[RunnerFacts]) -> str:
     match JobStatus(job.status):
         case JobStatus.CREATED:
             return "Waits for what comes before it"
-        case JobStatus.RUNNING if job.bridge:
+        case JobStatus.RUNNING | JobStatus.SUCCESS if job.bridge:
             return _sentence(job.reason)
+        case JobStatus.PENDING if job.reason == NOT_BEGUN and job.runner_manager_id is None:
+            return _sentence(f"{NOT_BEGUN}; {runners.reason_of(job, serving)}")
         case JobStatus.RUNNING | JobStatus.SCHEDULED | JobStatus.SUCCESS:
             return ""
         case JobStatus.SKIPPED:
@@ -75,29 +80,6 @@ def may_act(user: User | AnonymousUser, pipeline: Pipeline) -> bool:
     return protections.may_run(user, pipeline)
 
 
-def worst(found: Iterable[Job]) -> str:
-    """The status that a stage shows."""
-    looks = {look(job) for job in found}
-    return next((status for status in _WORST if status in looks), "created")
-
-
-def pipeline_rows(newest: Iterable[Pipeline]) -> list[dict[str, Any]]:
-    return [
-        {
-            "pipeline": pipeline,
-            "stages": [(stage, worst(found)) for stage, found in _by_stage(pipeline, current_jobs(pipeline))],
-            "took": pipeline_took(pipeline),
-        }
-        for pipeline in newest
-    ]
-
-
-def pipeline_took(pipeline: Pipeline) -> SafeString | str:
-    """Nothing while it waits for somebody: that is not work."""
-    over_or_at_work = pipeline.finished_at is not None or pipeline.status == "running"
-    return took(pipeline.started_at, pipeline.finished_at) if over_or_at_work else ""
-
-
 def current_jobs(pipeline: Pipeline) -> list[Job]:
     """The newest attempts, in the order of the configuration: a retried job keeps its place."""
     found = list(pipeline.jobs.select_related("pipeline").order_by("stage_index", "id"))
@@ -116,6 +98,7 @@ def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, 
     found = current_jobs(pipeline)
     serving = runners.serving(found)
     live = pipeline.status not in PIPELINE_FINISHED
+    failed = [job for job in found if look(job) == "failed"]
     started = relations.started_by(found, user)
     return {
         "title": f"{pipeline.status}: #{pipeline.pk} {pipeline.title or pipeline.ref} · {pipeline.project.name}",
@@ -125,6 +108,10 @@ def pipeline_facts(pipeline: Pipeline, user: User | AnonymousUser) -> dict[str, 
             (stage, [shown(job, serving, started.get(job.pk, ())) for job in of_stage])
             for stage, of_stage in _by_stage(pipeline, found)
         ],
+        "failed": failed[:FAILED_NAMED] if len(found) > ALL_SHOWN else (),
+        "more_failed": max(0, len(failed) - FAILED_NAMED),
+        "superseded_by": superseded_by(pipeline),
+        "tests_sums": tests_sums(pipeline),
         "origin": relations.origin(pipeline, user),
         "left_out": relations.left_out(pipeline),
         "bars": bars(pipeline, found),
@@ -161,6 +148,7 @@ def bars(pipeline: Pipeline, found: Iterable[Job]) -> list[dict[str, Any]]:
 def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
     """Everything that the page of a job says, but for the log."""
     siblings = current_jobs(job.pipeline)
+    seen = siblings if len(siblings) <= ALL_SHOWN else [one for one in siblings if one.stage == job.stage]
     status, acts = JobStatus(job.status), may_act(user, job.pipeline)
     over = status in FINISHED
     return {
@@ -175,17 +163,32 @@ def job_facts(job: Job, user: User | AnonymousUser) -> dict[str, Any]:
         "queued": took(job.queued_at, job.started_at)
         if job.started_at or status is JobStatus.PENDING
         else "",
-        "siblings": [(other, look(other)) for other in siblings],
+        "siblings": [(other, look(other)) for other in seen[:SIBLINGS_SHOWN]],
+        "not_shown": len(siblings) - len(seen[:SIBLINGS_SHOWN]),
+        "awaited": _awaited(job, siblings) if status is JobStatus.CREATED else "",
         "attempts": [(other, look(other)) for other in _attempts(job)],
         "newer": next((other for other in siblings if job.retried and other.name == job.name), None),
-        "artifacts": [
-            one for one in job.artifacts.select_related("job__project") if artifacts.may_download(user, one)
-        ],
+        "artifacts": job.artifacts.filter(accessibility__in=artifacts.accessible_to(user, job.project)),
+        "tests": job_tests(job, user),
         "over": over,
         "may_play": acts and status is JobStatus.MANUAL,
         "may_retry": acts and over and status is not JobStatus.SKIPPED and not job.retried,
         "may_cancel": acts and not over and status is not JobStatus.CANCELING,
     } | environment_facts.job_facts(job)
+
+
+def _awaited(job: Job, siblings: Iterable[Job]) -> str:
+    """What it waits for, by name."""
+    jobs = {one.pk: _short_state(one) for one in siblings}
+    if job.pk not in jobs:
+        return ""
+    return _sentence(told(awaited(PipelineState(tuple(jobs.values())), jobs[job.pk])))
+
+
+def _short_state(job: Job) -> JobState:
+    """As far as it decides what waits for what."""
+    status, needs = JobStatus(job.status), definition_of(job).needs
+    return JobState(job.pk, job.name, job.stage_index, status, allow_failure=job.allow_failure, needs=needs)
 
 
 def _attempts(job: Job) -> list[Job]:

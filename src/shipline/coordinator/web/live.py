@@ -1,4 +1,7 @@
-"""Server-sent events: a job's log as it grows, and the parts of a page that change."""
+"""Server-sent events: a job's log as it grows, and the parts of a page that change.
+
+A stream ends with what it tells of, when we stop, when its reader may not look any more, and when they go away.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,11 @@ from shipline.coordinator import traces
 from shipline.coordinator.events import Watch
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.services import in_database, services
-from shipline.coordinator.web import facts, views
+from shipline.coordinator.web import facts, finding
 from shipline.coordinator.web.ansi import Renderer
-from shipline.model.status import FINISHED, PIPELINE_FINISHED
+from shipline.coordinator.web.job_tests import pipeline_tests
+from shipline.coordinator.web.live_state import Reader, State, state_of
+from shipline.model.status import FINISHED
 
 KEEP_ALIVE_SECONDS = 15.0
 RECONNECT_MILLISECONDS = 1000
@@ -39,32 +44,39 @@ def _stream(events: AsyncIterator[bytes]) -> StreamingHttpResponse:
     return response
 
 
-async def _until_changed(watch: Watch) -> AsyncIterator[bytes]:
+async def _until_changed(watch: Watch, reader: Reader) -> AsyncIterator[bytes]:
     """Comments that keep the connection, until there is something to look at."""
     while not await watch.changed(KEEP_ALIVE_SECONDS):
         yield b": still here\n\n"
+        if not await reader.still_may():
+            return
 
 
 async def job(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase:
     """The whole log as HTML, then what comes. A client that reconnects gets it from the beginning, told by
     `reset`, because colours and sections have a state."""
-    found = await in_database(views.find_job, request, project, job_id)
+    found = await in_database(finding.find_job, request, project, job_id)
     if found is None:
         return HttpResponse(status=404)
-    return _stream(_log(request, found))
+    reader = Reader(request, lambda: finding.find_job(request, project, job_id))
+    return _stream(_log(reader, found.pk, found.pipeline_id))
 
 
-async def _log(request: HttpRequest, job: Job) -> AsyncIterator[bytes]:
-    events = services().events
-    renderer, offset, seen = Renderer(), 0, list[tuple[Any, ...]]()
-    with events.watch(f"job:{job.pk}", f"pipeline:{job.pipeline_id}") as watch:
+async def _log(reader: Reader, job_id: int, pipeline_id: int) -> AsyncIterator[bytes]:
+    events, request = services().events, reader.request
+    renderer, offset = Renderer(), 0
+    seen: State | None = None
+    with events.watch(f"job:{job_id}", f"pipeline:{pipeline_id}") as watch:
         yield _event("reset", {"html": ""})
         notices = ""
-        while True:
+        # Who may not look any more asks again, and is told so.
+        while await reader.still_may():
             # First the state, then what is shown: that is at least as new, and whole when the job is over.
-            state = await in_database(_state, job.pipeline_id)
-            over = any(row[0] == job.pk and row[1] in FINISHED for row in state)
-            job = await in_database(_fresh_job, job.pk)
+            state = await in_database(state_of, pipeline_id)
+            job = await in_database(_fresh_job, job_id)
+            if state is None or job is None or job_id not in state.jobs:
+                return
+            over = state.jobs[job_id][0] in FINISHED
             # The notices are there as soon as a runner has the job.
             if not notices and (notices := renderer.feed(traces.notice_lines(job))):
                 yield _event("log", {"html": notices})
@@ -82,13 +94,13 @@ async def _log(request: HttpRequest, job: Job) -> AsyncIterator[bytes]:
                 yield _event("done", {})
             if over or events.stopping.is_set():
                 return
-            async for comment in _until_changed(watch):
+            async for comment in _until_changed(watch, reader):
                 yield comment
 
 
-def _fresh_job(job_id: int) -> Job:
+def _fresh_job(job_id: int) -> Job | None:
     related = Job.objects.select_related("project", "pipeline", "pipeline__user", "runner")
-    return related.get(pk=job_id)
+    return related.filter(pk=job_id).first()
 
 
 def _job_parts(request: HttpRequest, job: Job) -> Document:
@@ -97,42 +109,48 @@ def _job_parts(request: HttpRequest, job: Job) -> Document:
 
 
 async def pipeline(request: HttpRequest, project: str, pipeline_id: int) -> HttpResponseBase:
-    found = await in_database(views.find_pipeline, request, project, pipeline_id)
+    found = await in_database(finding.find_pipeline, request, project, pipeline_id)
     if found is None:
         return HttpResponse(status=404)
-    return _stream(_changes(request, found.pk))
+    reader = Reader(request, lambda: finding.find_pipeline(request, project, pipeline_id))
+    return _stream(_changes(reader, found.pk))
 
 
-async def _changes(request: HttpRequest, pipeline_id: int) -> AsyncIterator[bytes]:
-    events, seen = services().events, list[tuple[Any, ...]]()
+async def _changes(reader: Reader, pipeline_id: int) -> AsyncIterator[bytes]:
+    events = services().events
+    seen: State | None = None
     with events.watch(f"pipeline:{pipeline_id}") as watch:
-        while True:
+        while await reader.still_may():
             # The first look is told too: something may have changed since the page was drawn.
-            state = await in_database(_state, pipeline_id)
-            if state != seen:
-                seen = state
-                yield _event("page", await in_database(_pipeline_parts, request, pipeline_id))
-            over = state[0][0] in PIPELINE_FINISHED
-            if over:
-                yield _event("done", {})
-            if over or events.stopping.is_set():
+            state = await in_database(state_of, pipeline_id)
+            if state is None:
                 return
-            async for comment in _until_changed(watch):
+            if state != seen:
+                # Reports of tests are large, and somebody may be reading one: they are sent when one has come.
+                with_tests = seen is None or state.tests != seen.tests
+                seen = state
+                parts = await in_database(_pipeline_parts, reader.request, pipeline_id, with_tests=with_tests)
+                if parts is None:
+                    return
+                yield _event("page", parts)
+            if state.is_over:
+                yield _event("done", {})
+            if state.is_over or events.stopping.is_set():
+                return
+            async for comment in _until_changed(watch, reader):
                 yield comment
 
 
-def _state(pipeline_id: int) -> list[tuple[Any, ...]]:
-    """What makes a page look different: first the pipeline, then its jobs."""
-    found = Job.objects.filter(pipeline=pipeline_id).order_by("id")
-    rows = found.values_list("id", "status", "reason", "retried", "runner", "started_at", "finished_at")
-    started = Pipeline.objects.filter(upstream_job__pipeline=pipeline_id).order_by("id")
-    return [(Pipeline.objects.get(pk=pipeline_id).status,), *rows, *started.values_list("id", "status")]
-
-
-def _pipeline_parts(request: HttpRequest, pipeline_id: int) -> Document:
-    found = Pipeline.objects.select_related("project", "user").get(pk=pipeline_id)
+def _pipeline_parts(request: HttpRequest, pipeline_id: int, *, with_tests: bool) -> Document | None:
+    found = Pipeline.objects.select_related("project", "user").filter(pk=pipeline_id).first()
+    if found is None:
+        return None
     context = facts.pipeline_facts(found, request.user)
-    return _parts(request, context, body="pipeline_body.html")
+    templates = {"body": "pipeline_body.html", "rest": "pipeline_rest.html"}
+    if with_tests:
+        context |= pipeline_tests(found, request.user)
+        templates["tests"] = "pipeline_tests.html"
+    return _parts(request, context, **templates)
 
 
 def _parts(request: HttpRequest, context: Document, **templates: str) -> Document:

@@ -17,6 +17,8 @@ POLICY = (
 def page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     response = render(request, template, {"user": request.user, **context}, status=status)
     response["Content-Security-Policy"] = POLICY
+    # Nobody finds it in a cache, nor by going back after signing out, without asking us.
+    response["Cache-Control"] = "private, no-cache"
     return response
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Max, Q
 from django.http import (
     Http404,
     HttpRequest,
@@ -20,18 +21,24 @@ from django.views.decorators.http import require_GET, require_POST
 
 from shipline.coordinator import access, tokens, traces
 from shipline.coordinator import artifacts as stored
-from shipline.coordinator.http import throttling
+from shipline.coordinator.access import Ability
+from shipline.coordinator.http import streams, throttling
 from shipline.coordinator.http.files import send_file
-from shipline.coordinator.models import Job, JobArtifact, Pipeline, Project
+from shipline.coordinator.models import JobArtifact, Pipeline, Project
 from shipline.coordinator.services import services
-from shipline.coordinator.stored import stored_at
+from shipline.coordinator.stored import stored_at, trace_path
 from shipline.coordinator.web import facts
+from shipline.coordinator.web.finding import find_job, find_pipeline, find_project, number_in
+from shipline.coordinator.web.job_tests import pipeline_tests
 from shipline.coordinator.web.pages import POLICY
 from shipline.coordinator.web.pages import missing as _missing
 from shipline.coordinator.web.pages import page as _page
+from shipline.coordinator.web.pipeline_lists import listed, newest_of, pipeline_rows
 
 STATIC = Path(__file__).parent / "static"
 STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+STORED_TYPES = {"zip": "application/zip", "gzip": "application/gzip"}
+PROJECTS_SHOWN, PAGES_LIMIT = 100, 1_000_000
 PIPELINES_SHOWN = 30
 NEWEST_SHOWN = 10
 ENVIRONMENTS_SHOWN = 12
@@ -98,18 +105,29 @@ def sign_out(request: HttpRequest) -> HttpResponseBase:
 def projects(request: HttpRequest) -> HttpResponseBase:
     if not request.user.is_authenticated and not Project.objects.filter(visibility="public").exists():
         return _missing(request)
-    found = [
-        project
-        for project in Project.objects.order_by("path_with_namespace")
-        if access.may_read(request.user, project)
-    ]
-    rows = [{"project": project, "last": _newest(project).first()} for project in found]
-    return _page(request, "projects.html", {"rows": rows, "url": services().config.coordinator.external_url})
+    number = max(1, min(number_in(request, "page") or 1, PAGES_LIMIT))
+    first = (number - 1) * PROJECTS_SHOWN
+    wanted = access.readable_projects(request.user).order_by("path_with_namespace")
+    found = list(wanted[first : first + PROJECTS_SHOWN + 1])
+    newest = _newest_pipelines(request, found[:PROJECTS_SHOWN])
+    context = {
+        "rows": [{"project": one, "last": newest.get(one.pk)} for one in found[:PROJECTS_SHOWN]],
+        "before": number - 1,
+        "after": number + 1 if len(found) > PROJECTS_SHOWN else None,
+        "url": services().config.coordinator.external_url,
+    }
+    return _page(request, "projects.html", context)
 
 
-def find_project(request: HttpRequest, path: str) -> Project | None:
-    project = Project.objects.filter(path_with_namespace=path).first()
-    return project if project is not None and access.may_read(request.user, project) else None
+def _newest_pipelines(request: HttpRequest, projects: Iterable[Project]) -> dict[int, Pipeline]:
+    """By project, of those whose pipelines the reader may see."""
+    open_ones = Q(project__public_jobs=True) | Q(
+        project__in=access.projects_at(request.user, access.REPORTER)
+    )
+    rows = Pipeline.objects.filter(open_ones, project__in=[one.pk for one in projects])
+    rows = rows.exclude(source="parent_pipeline")
+    newest = rows.order_by().values("project").annotate(newest=Max("id")).values("newest")
+    return {one.project_id: one for one in listed(Pipeline.objects.filter(pk__in=newest))}
 
 
 @require_GET
@@ -118,49 +136,43 @@ def project(request: HttpRequest, project: str) -> HttpResponseBase:
     if found is None:
         return _missing(request)
     url = f"{services().config.coordinator.external_url}/{found.path_with_namespace}.git"
-    newest = _newest(found)
+    newest = (
+        newest_of(found)
+        if access.may(request.user, found, Ability.READ_PIPELINE)
+        else Pipeline.objects.none()
+    )
     context = {
         "project": found,
         "clone_url": url,
         "branches": services().repositories.branches(found.pk),
         "environments": found.environments.exclude(state="stopped").order_by("name")[:ENVIRONMENTS_SHOWN],
-        "rows": facts.pipeline_rows(newest[:NEWEST_SHOWN]),
+        "rows": pipeline_rows(newest[:NEWEST_SHOWN]),
         "more": newest.count() > NEWEST_SHOWN,
     }
     return _page(request, "project.html", context)
 
 
+def _sees_pipelines(request: HttpRequest, project: Project) -> bool:
+    return access.may(request.user, project, access.Ability.READ_PIPELINE)
+
+
 @require_GET
 def pipelines(request: HttpRequest, project: str) -> HttpResponseBase:
     """Newest first; `?before=ID` gives those before it."""
-    found = find_project(request, project)
+    found = find_project(request, project, Ability.READ_PIPELINE)
     if found is None:
         return _missing(request)
-    wanted = _newest(found)
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        wanted = wanted.filter(pk__lt=int(before))
+    wanted = newest_of(found)
+    if before := number_in(request, "before"):
+        wanted = wanted.filter(pk__lt=before)
     rows = list(wanted[: PIPELINES_SHOWN + 1])
     context = {
         "project": found,
-        "rows": facts.pipeline_rows(rows[:PIPELINES_SHOWN]),
+        "rows": pipeline_rows(rows[:PIPELINES_SHOWN]),
         "before": before,
         "older": rows[PIPELINES_SHOWN - 1].pk if len(rows) > PIPELINES_SHOWN else None,
     }
     return _page(request, "pipelines.html", context)
-
-
-def _newest(project: Project) -> QuerySet[Pipeline]:
-    """Without child pipelines, as in REST: they are seen beside the jobs that started them."""
-    rows = Pipeline.objects.filter(project=project).exclude(source="parent_pipeline")
-    return rows.select_related("user").order_by("-id")
-
-
-def find_pipeline(request: HttpRequest, project: str, pipeline_id: int) -> Pipeline | None:
-    found = find_project(request, project)
-    if found is None:
-        return None
-    return Pipeline.objects.select_related("project", "user").filter(project=found, pk=pipeline_id).first()
 
 
 @require_GET
@@ -168,15 +180,8 @@ def pipeline(request: HttpRequest, project: str, pipeline_id: int) -> HttpRespon
     found = find_pipeline(request, project, pipeline_id)
     if found is None:
         return _missing(request)
-    return _page(request, "pipeline.html", facts.pipeline_facts(found, request.user))
-
-
-def find_job(request: HttpRequest, project: str, job_id: int) -> Job | None:
-    found = find_project(request, project)
-    if found is None:
-        return None
-    related = Job.objects.select_related("project", "pipeline", "pipeline__user", "runner")
-    return related.filter(project=found, pk=job_id).first()
+    context = facts.pipeline_facts(found, request.user) | pipeline_tests(found, request.user)
+    return _page(request, "pipeline.html", context)
 
 
 @require_GET
@@ -192,18 +197,33 @@ def raw_log(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase
     found = find_job(request, project, job_id)
     if found is None or not traces.may_read(request.user, found):
         return _missing(request)
-    content = traces.notice_lines(found) + traces.read_trace(found)
-    response = HttpResponse(content, content_type="text/plain; charset=utf-8")
+    head, path = traces.notice_lines(found), trace_path(found.pk)
+    response = streams.text_and_file(request, head, path, found.trace_size, "text/plain; charset=utf-8")
     response["Content-Security-Policy"] = POLICY
     return response
 
 
 @require_GET
 def artifacts(request: HttpRequest, project: str, job_id: int) -> HttpResponseBase:
-    found = find_job(request, project, job_id)
+    """The archive, or with `?file_type=` a report, as it was stored."""
+    found = _artifact(request, project, job_id, request.GET.get("file_type", "archive"))
     if found is None:
         return _missing(request)
-    archive = JobArtifact.objects.filter(job=found, file_type="archive").first()
-    if archive is None or not stored.may_download(request.user, archive):
-        return _missing(request)
-    return send_file(stored_at(archive), "application/zip", archive.filename) or _missing(request)
+    content_type = STORED_TYPES.get(found.file_format, "application/octet-stream")
+    return send_file(stored_at(found), content_type, found.filename) or _missing(request)
+
+
+@require_GET
+def artifact_file(request: HttpRequest, project: str, job_id: int, name: str) -> HttpResponseBase:
+    """One file out of the archive."""
+    found = _artifact(request, project, job_id, "archive")
+    answer = streams.archived_file(stored_at(found), name) if found is not None else None
+    return answer or _missing(request)
+
+
+def _artifact(request: HttpRequest, project: str, job_id: int, file_type: str) -> JobArtifact | None:
+    job = find_job(request, project, job_id)
+    if job is None:
+        return None
+    found = JobArtifact.objects.filter(job=job, file_type=file_type.replace("\0", "")).first()
+    return found if found is not None and stored.may_download(request.user, found) else None

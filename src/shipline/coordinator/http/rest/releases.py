@@ -14,22 +14,28 @@ from pydantic import Field
 
 from shipline.coordinator import access, releases
 from shipline.coordinator.access import Ability
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.commits import commit_json
-from shipline.coordinator.http.rest.lookup import find_project, me, page_of
+from shipline.coordinator.http.rest.lookup import find_project, me, page_of, reader
 from shipline.coordinator.http.rest.users import user_json
 from shipline.coordinator.models import Project, Release, ReleaseLink
 from shipline.coordinator.release_assets import LINKS_LIMIT, URL_LIMIT, Link
 from shipline.coordinator.releases import DESCRIPTION_LIMIT
 from shipline.coordinator.services import services
 
-router = Router()
+router = Router(auth=AnybodyReads())
 Text = Annotated[str, Field(max_length=255)]
 Description = Annotated[str, Field(max_length=DESCRIPTION_LIMIT)]
 MILESTONES_LIMIT = 100
 
 
+def page_of_release(release: Release) -> str:
+    base = services().config.coordinator.external_url
+    return f"{base}/{release.project.path_with_namespace}/-/releases/{quote(release.tag, safe='')}"
+
+
 def address_of(release: Release) -> str:
-    """In the API: there are no pages of releases."""
+    """In the API, where its assets are led to."""
     base = services().config.coordinator.external_url
     return f"{base}/api/v4/projects/{release.project_id}/releases/{quote(release.tag, safe='')}"
 
@@ -57,7 +63,7 @@ def release_json(release: Release, *, with_code: bool) -> dict[str, Any]:
         "author": user_json(release.author) if release.author is not None else None,
         "assets": {"count": len(links), "sources": [], "links": links},
         "evidences": [],
-        "_links": {"self": address_of(release)},
+        "_links": {"self": page_of_release(release)},
     }
     if with_code:
         commit = releases.commit_of(release)
@@ -95,7 +101,7 @@ def list_releases(
         rows = rows.filter(updated_at__gt=_aware(asked.updated_after))
     sign = "-" if asked.sort == "desc" else ""
     rows = rows.order_by(f"{sign}{asked.order_by}", f"{sign}id")
-    with_code = access.may(me(request), project, Ability.READ_CODE)
+    with_code = access.may(reader(request), project, Ability.READ_CODE)
     return [
         release_json(row, with_code=with_code)
         for row in page_of(request, rows, response, asked.page, asked.per_page)
@@ -208,7 +214,7 @@ def download_asset(request: HttpRequest, project_id: str, tag_name: str, file_pa
 
 
 # Paths that end in a tag's name stand behind all others: see release_links.py and api.py.
-by_tag = Router()
+by_tag = Router(auth=AnybodyReads())
 
 
 @by_tag.get("/projects/{project_id}/releases/{path:tag_name}")

@@ -27,13 +27,29 @@
     for (const one of document.querySelectorAll("time")) show(one, distance(since(one.dateTime)));
   }, 1000);
 
-  // A part of the page as it is now; who stands on a link or button in it stays there.
+  // While a button is being pressed its page stays as it is: a click is lost when it ends on another element.
+  let pressed = false;
+  const kept = new Map();
+  function released() {
+    setTimeout(() => {
+      pressed = false;
+      for (const [part, html] of kept) replace(part, html);
+      kept.clear();
+    });
+  }
+  addEventListener("pointerdown", () => { pressed = true; }, true);
+  addEventListener("pointerup", released, true);
+  addEventListener("pointercancel", released, true);
+
+  // A part of the page as it is now; who stands on a link or button in it stays there, and what is open stays open.
   function replace(part, html) {
     const held = part.contains(document.activeElement) ? document.activeElement : null;
     const place = held && (held.getAttribute("href") || held.textContent);
+    const opened = [...part.querySelectorAll("details[id][open]")].map((one) => one.id);
     part.innerHTML = html;
+    for (const one of part.querySelectorAll("details[id]")) if (opened.includes(one.id)) one.open = true;
     if (!place) return;
-    const same = [...part.querySelectorAll("a, button")];
+    const same = [...part.querySelectorAll("a, button, summary")];
     const next = same.find((one) => (one.getAttribute("href") || one.textContent) === place);
     if (next) next.focus({ preventScroll: true });
   }
@@ -87,7 +103,10 @@
   on("page", (page) => {
     document.title = page.title;
     for (const [name, html] of Object.entries(page.parts)) {
-      replace(document.querySelector(`[data-part="${name}"]`), html);
+      const part = document.querySelector(`[data-part="${name}"]`);
+      // A page that is older than the server may lack one.
+      if (!part) continue;
+      if (pressed) kept.set(part, html); else replace(part, html);
     }
   });
   on("done", () => source.close());
