@@ -65,10 +65,10 @@ async def test_a_job_that_was_not_begun_goes_back_and_its_log_says_nothing(scrip
     assert not script.calls("PATCH /jobs/7/trace")
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [401, 403, 404, 409])
 async def test_a_coordinator_that_knows_the_job_no_more_is_content(script: Scripted, status: int) -> None:
     script.says("PUT /jobs/7", Reply(status))
-    assert await told(script) == "is over"
+    assert await told(script) == "is not this runner's any more"
     assert len(script.asked) == 1
 
 

@@ -216,6 +216,46 @@ def test_a_job_that_cannot_be_written_down_is_handed_back(manager: Manager, scri
     assert manager.end(signal.SIGTERM) == 0
 
 
+@pytest.mark.parametrize(("signalled", "state"), [(signal.SIGQUIT, "success"), (signal.SIGTERM, "failed")])
+def test_a_job_that_comes_while_the_runner_ends_is_run_or_handed_back_but_not_lost(
+    tmp_path: Path, script: Scripted, signalled: signal.Signals, state: str
+) -> None:
+    """By a coordinator that knows no second phase: to it the job runs as soon as it is handed out."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def late(_question: Asked) -> Reply:
+        asked.set()
+        go_on.wait(END_SECONDS)
+        return Reply(201, job())
+
+    script.says("PUT /jobs/7", Reply(200))
+    script.says("PATCH /jobs/7/trace", Reply(202))
+    script.says(REQUEST, late, NOTHING)
+    with managing(tmp_path / "runner", "check_interval = 1\n" + entry("one", script.url)) as manager:
+        assert asked.wait(END_SECONDS)
+        manager.send(signalled)
+        until(lambda: f"{signalled.name}: the runner" in manager.log, "it is heard")
+        go_on.set()
+        assert manager.ended() == 0
+    assert [one.json()["state"] for one in script.calls("PUT /jobs/7")][-1] == state
+    assert not list((manager.config.parent / "jobs").iterdir())
+
+
+def test_an_answer_that_does_not_come_keeps_no_runner_from_its_end(tmp_path: Path, script: Scripted) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def never(_question: Asked) -> Reply:
+        asked.set()
+        over.wait(END_SECONDS)
+        return NOTHING
+
+    script.says(REQUEST, never)
+    with managing(tmp_path / "runner", "check_interval = 1\n" + entry("one", script.url)) as manager:
+        assert asked.wait(END_SECONDS)
+        assert manager.end(signal.SIGQUIT) == 0
+    over.set()
+
+
 def ended(script: Scripted) -> list[Any]:
     return [one.json() for one in script.calls("PUT /jobs/7") if one.json()["state"] in ("success", "failed")]
 

@@ -47,7 +47,7 @@ class Coordinator:
     """Takes a job's log and its end. `refusals` are what it answers first; an exception is raised. `job_status`
     goes with every answer. `now` is the time of each call."""
 
-    refusals: list[Answer | RemoteError] = field(default_factory=list)
+    refusals: list[Answer | Exception] = field(default_factory=list)
     job_status: str = "running"
     log: bytes = b""
     calls: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Coordinator:
         self.calls.append(call)
         self.times.append(asyncio.get_running_loop().time())
         refusal = self.refusals.pop(0) if self.refusals else None
-        if isinstance(refusal, RemoteError):
+        if isinstance(refusal, Exception):
             raise refusal
         return refusal
 
@@ -332,6 +332,13 @@ def test_a_job_that_is_over_for_the_coordinator_is_ended(answer: Answer) -> None
 def test_a_silent_job_hears_of_its_end_with_a_sign_of_life() -> None:
     one = scene(Coordinator(job_status="canceled"))
     run(for_a_while(one, 32))
+    assert one.heard == ["abort"]
+
+
+def test_a_fault_of_ours_keeps_no_job_from_hearing_of_its_end() -> None:
+    one = scene(Coordinator([ZeroDivisionError()], job_status="canceled"))
+    one.trace.write(b"hello\n")
+    run(for_a_while(one, 6))
     assert one.heard == ["abort"]
 
 

@@ -56,8 +56,8 @@ async def tell(client: CoordinatorClient, entry: Entry) -> str:
         return await _settled(client, entry, entry.update)
     # Only one that has been handed out and not begun may be pending: this changes no job.
     asked = await client.update_job(entry.job, entry.token, JobUpdate(state="pending"))
-    if asked.over:
-        return "is over"
+    if asked.over or asked.status == 409:
+        return "is not this runner's any more"
     if asked.status in (200, 202):
         await client.update_job(entry.job, entry.token, NOT_BEGUN)
         return "was not begun when this runner was killed, and goes back"

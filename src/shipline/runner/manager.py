@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -30,16 +31,18 @@ from shipline.runner.home import Home
 from shipline.runner.http import backoff
 from shipline.runner.journal import Entry as JournalEntry
 from shipline.runner.logs import Counting, configure
-from shipline.runner.metrics import EntryFigures, Metrics, MetricsServer
+from shipline.runner.metrics import Metrics, MetricsServer
 from shipline.runner.online import Online
+from shipline.runner.publishing import Publisher
 from shipline.runner.slots import Slots
-from shipline.runner.status import EntryNow, JobNow, document
 from shipline.runner.upkeep import Upkeep
 from shipline.version import __version__
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 # How long an entry that could not hold a job asks for none, in seconds.
 UNFIT_SECONDS = 60.0
+# How long an answer that is due is waited for when no more jobs are wanted, in seconds.
+ANSWER_SECONDS = 3.0
 _log = logging.getLogger(__name__)
 
 
@@ -63,12 +66,13 @@ class Manager:
         self.metrics = Metrics(self.system_id)
         self._clients = Clients(self.home.config, self.system_id, self.metrics)
         self._server = MetricsServer(self.metrics)
+        self._publisher = Publisher(self.home, self.metrics, self.system_id, self.since)
         self._upkeep = Upkeep(self.home, self._clients, lambda: self.config, self._use)
         self._engines = Engines(self.docker_host)
         self._online: dict[int, Online] = {}
         self._jobs: dict[asyncio.Task[None], tuple[int, HeldJob]] = {}
         self._slots = Slots()
-        self._questions: dict[asyncio.Task[None], int] = {}
+        self._questions: dict[asyncio.Task[None], Ask] = {}
         self._changed = asyncio.Event()
         self._stopped_at = 0.0
         self._number = 0
@@ -143,9 +147,8 @@ class Manager:
             self._changed.clear()
             now = time.monotonic()
             await self._forget_those_that_left()
-            end = ending.over(
-                self.phase, len(self._jobs), now - self._stopped_at, self.config.shutdown_timeout
-            )
+            held = len(self._jobs) + len(self._questions)
+            end = ending.over(self.phase, held, now - self._stopped_at, self.config.shutdown_timeout)
             if end is Phase.AT_ONCE:
                 _log.error("ending at once; %s jobs are left to this runner's next life", len(self._jobs))
                 self.leave(1)
@@ -157,7 +160,9 @@ class Manager:
                 for question in asking.asks(entries, self.config.concurrent, now):
                     self._ask(question, now)
                     self._changed.set()
-            self._publish()
+            self._publisher.publish(
+                self.phase, self.config.concurrent, self._online.values(), self._jobs.values()
+            )
             await self._until_something_happens(now)
 
     async def _until_something_happens(self, now: float) -> None:
@@ -174,8 +179,12 @@ class Manager:
         online = self._online[question.number]
         online.entry = asking.asked(online.entry, question, now)
         task = asyncio.create_task(self._question(online, question, now))
-        self._questions[task] = online.number
-        task.add_done_callback(self._questions.pop)
+        self._questions[task] = question
+        task.add_done_callback(self._question_ended)
+
+    def _question_ended(self, task: asyncio.Task[None]) -> None:
+        del self._questions[task]
+        self._changed.set()
 
     async def _question(self, online: Online, question: Ask, asked_at: float) -> None:
         """An engine first, then the question: a job that we are given can start at once."""
@@ -222,6 +231,12 @@ class Manager:
         task = asyncio.create_task(held.hold())
         self._jobs[task] = (online.number, held)
         task.add_done_callback(self._job_ended)
+        if self.phase >= Phase.STOPPING:
+            self._hand_back(task)
+
+    def _hand_back(self, task: asyncio.Task[None]) -> None:
+        """Not before it has begun: then it could not hand its job back."""
+        asyncio.get_running_loop().call_soon(task.cancel)
 
     def _job_ended(self, task: asyncio.Task[None]) -> None:
         number, held = self._jobs.pop(task)
@@ -267,17 +282,30 @@ class Manager:
         if phase is Phase.STOPPING:
             self._stopped_at = time.monotonic()
             for task in self._jobs:
-                # Not before it has begun: then it could not hand its job back.
-                asyncio.get_running_loop().call_soon(task.cancel)
+                self._hand_back(task)
         self._changed.set()
 
     def _give_up_questions(self, numbers: Collection[int]) -> None:
-        """A job that was on its way to us is not accepted, and goes back to the queue."""
-        for question, number in self._questions.items():
-            if number in numbers:
-                question.cancel()
+        """One that the coordinator may keep open is given up at once. Any other is about to be answered, and where
+        there is no second phase the job would be lost with the answer: it has a moment. A job that is on its way to
+        us all the same is not accepted, and goes back to the queue."""
+        loop, still = asyncio.get_running_loop(), Counter[int]()
+        for task, question in self._questions.items():
+            if question.number not in numbers:
+                continue
+            if question.last_update:
+                task.cancel()
+            else:
+                loop.call_later(ANSWER_SECONDS, self._too_late, task, question)
+                still[question.number] += 1
         for number in numbers:
-            self._online[number].silence()
+            self._online[number].silence(still[number])
+
+    def _too_late(self, task: asyncio.Task[None], question: Ask) -> None:
+        if not task.done():
+            task.cancel()
+            online = self._online[question.number]
+            online.silence(online.entry.asking - 1)
 
     def _use(self, new: ConfigFile) -> None:
         """A config that has been read anew."""
@@ -299,38 +327,9 @@ class Manager:
     async def _forget_those_that_left(self) -> None:
         for number, online in list(self._online.items()):
             await online.tidy()
-            if online.entry.leaving and not online.entry.running:
+            if online.entry.leaving and not (online.entry.running or online.entry.asking):
                 await online.close()
                 del self._online[number]
-
-    def _publish(self) -> None:
-        """For `shipline runner status` and Prometheus."""
-        jobs = [
-            (number, JobNow(one.payload, one.section, one.since, one.stage))
-            for number, one in self._jobs.values()
-        ]
-        found = document(
-            pid=os.getpid(),
-            version=__version__,
-            system_id=self.system_id,
-            phase=self.phase.name.lower(),
-            since=self.since,
-            concurrent=self.config.concurrent,
-            entries=[
-                EntryNow(one.section, one.entry, one.problem, one.heard_at) for one in self._online.values()
-            ],
-            jobs=[one for _, one in jobs],
-        )
-        self.home.write_status(found)
-        self.metrics.show(
-            self.config.concurrent,
-            [
-                EntryFigures(
-                    one.section, one.entry.asking, tuple(job.stage for n, job in jobs if n == one.number)
-                )
-                for one in self._online.values()
-            ],
-        )
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> None:

@@ -60,12 +60,11 @@ class Online:
             self.entry = replace(self.entry, unhealthy=0, failures=0, not_before=float("-inf"))
 
     def leaves(self) -> None:
-        self.silence()
         self.entry = replace(self.entry, leaving=True)
 
-    def silence(self) -> None:
-        """Its questions have been given up."""
-        self.entry = replace(self.entry, asking=0, waiting=False)
+    def silence(self, still: int = 0) -> None:
+        """Its questions have been given up, but for those that are `still` to be answered."""
+        self.entry = replace(self.entry, asking=still, waiting=False)
 
     def answered(self, answer: Answered, now: float, interval: float, heard_at: float) -> None:
         """`now` is the clock of `asking`, `heard_at` in seconds since the epoch."""

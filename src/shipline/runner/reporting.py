@@ -16,7 +16,7 @@ from shipline.runner.trace import Trace
 
 FIRST_SECONDS = 0.3
 INTERVAL_SECONDS = 1.0
-INTERVAL_LIMIT = 60.0
+AFTER_FAILURE_SECONDS = 5.0
 TOUCH_LIMITS = (1.0, 30.0)
 # How often a coordinator may refuse the rest of a log, or ask to be told again.
 FINAL_TRIES = 10
@@ -62,7 +62,11 @@ class Reporter:
             except RemoteError as error:
                 # The job goes on; what is not sent yet is sent when the coordinator is back.
                 _log.warning("job %s: %s", self.payload.id, error)
-                interval = min(INTERVAL_LIMIT, 5.0)
+                interval = AFTER_FAILURE_SECONDS
+            except Exception:
+                # A fault of ours must not keep the job from hearing that it was cancelled.
+                _log.exception("job %s, its log", self.payload.id)
+                interval = AFTER_FAILURE_SECONDS
 
     async def _send_part(self) -> bool:
         start, content = self.trace.unsent()

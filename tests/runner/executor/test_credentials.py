@@ -148,3 +148,35 @@ def test_a_real_program_is_asked_as_docker_asks_it(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.splitlines() == ["('me', 's3cret', '')", "('', '', 'identity')", "None", "None"]
+
+
+GIVEN_UP = """
+import asyncio
+from pathlib import Path
+from shipline.runner.executor.credentials import ask_program
+
+async def main():
+    asking, pid = asyncio.create_task(ask_program("slow", "r.example")), Path("pid")
+    while not (pid.exists() and pid.read_text().strip()):
+        await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.wait([asking])
+    print(asking.cancelled(), Path(f"/proc/{pid.read_text().strip()}").exists())
+
+asyncio.run(main())
+"""
+
+
+def test_a_program_that_nobody_waits_for_any_more_is_ended(tmp_path: Path) -> None:
+    program = tmp_path / "docker-credential-slow"
+    program.write_text("#!/bin/sh\necho $$ > pid\nexec sleep 600\n")
+    program.chmod(0o755)
+    ended = subprocess.run(
+        [sys.executable, "-c", GIVEN_UP],
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.stdout == "True False\n", ended.stderr

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -134,9 +135,13 @@ async def ask_program(program: str, server: str) -> Credentials | None:
         async with asyncio.timeout(HELPER_SECONDS):
             said, _ = await process.communicate(server.encode())
     except TimeoutError:
-        process.kill()
-        await process.wait()
         return None
+    finally:
+        # Too slow, or nobody wants to know any more.
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
     try:
         answer = _table(json.loads(said)) if process.returncode == 0 else {}
     except ValueError:

@@ -47,7 +47,10 @@ class Images:
                     self._found(spec, found, quiet)
                     return found
                 if policy == "never":
-                    failure = EngineError(f"image {spec.image} is not there, and its pull policy is never")
+                    failure = EngineError(
+                        f"image {spec.image} is not there, and its pull policy is never.",
+                        hint="Pull or build it on the runner's machine, or allow another pull_policy.",
+                    )
                     continue
             try:
                 found = await self._pull(spec)
