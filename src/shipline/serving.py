@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from contextlib import AbstractContextManager, nullcontext
 
@@ -29,7 +30,16 @@ def listen(address: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn takes SIGINT and SIGTERM for itself; here the program decides, and sets `should_exit`."""
+    """uvicorn takes SIGINT and SIGTERM for itself; here the program decides, and sets `should_exit`. `answering` is
+    set once somebody listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answering = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.answering.set()
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         return nullcontext()

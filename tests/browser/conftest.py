@@ -11,7 +11,8 @@ import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
-from tests.browser.world import Coordinator, Project, coordinator, free_port, open_project
+from tests.browser.world import Coordinator, Project, coordinator, open_project
+from tests.ports import free_port
 
 from shipline.demo.gitlab import GitLab
 
@@ -24,7 +25,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WAIT_MILLISECONDS = 15_000
+WAIT_MILLISECONDS = 60_000
 expect.set_options(timeout=WAIT_MILLISECONDS)
 
 

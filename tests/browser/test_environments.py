@@ -157,6 +157,21 @@ async def test_a_manual_job_asks_before_it_runs(page: Page, project: Project) ->
     await expect(page.get_by_role("status").first).to_have_text("pending")
 
 
+async def test_a_question_stays_open_while_the_page_changes(
+    page: Page, project: Project, client: httpx.AsyncClient
+) -> None:
+    runner = await project.runner(client)
+    pipeline = await project.push(CI)
+    await page.goto(project.page(f"/-/jobs/{await project.job(pipeline, 'migrate')}"))
+    head = page.locator('[data-part="head"]')
+    await expect(head.get_by_text("Run", exact=True)).to_be_visible()
+    await head.get_by_text("Run", exact=True).click()
+    await head.evaluate("part => part.firstElementChild.classList.add('as-it-was')")
+    await runner.take()
+    await expect(page.locator(".as-it-was")).to_have_count(0)
+    await expect(page.get_by_text("Is the backup of today there? <b>Really?</b>")).to_be_visible()
+
+
 async def test_who_may_only_look_stops_and_rolls_back_nothing(
     visit: Visit, page: Page, project: Project, client: httpx.AsyncClient
 ) -> None:

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from playwright.async_api import Locator, Page, expect
 from tests.browser.conftest import Visit, sign_in
-from tests.browser.world import Coordinator, Project, coordinator, free_port, open_project
+from tests.browser.world import Coordinator, Project, coordinator, open_project
+from tests.ports import free_port
 
 from shipline.demo.gitlab import GitLab
 from shipline.runner.masking import Masker

@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import pytest
 from tests.contracts import gitlab_runner
 from tests.contracts.gitlab_runner import OfficialRunner, started
 from tests.coordinator.server import Coordinator, Project, WorkTree, running
+from tests.ports import free_port
 
 from shipline import config
 from shipline.config import Config, DataFolder, Registry
@@ -31,7 +31,7 @@ from shipline.engine.reap import reap
 REGION = "us-east-1"
 TOOLKIT = "backstreetacademy/docker-aws"
 PYTHON = "python:3.11-slim"
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 REGISTRY_ADDRESS = "registry.example.internal:5999"
 
 
@@ -41,12 +41,6 @@ def docker_host() -> str:
     if not found:
         pytest.fail("No DOCKER_HOST: run these with `shipline host run -- pytest -m engine`.")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -27,6 +27,8 @@ def page(url: str) -> str:
 async def test_a_redeployment_under_load_fails_no_request(shared_endpoint: Endpoint) -> None:
     aws = shared_endpoint.aws()
     create(aws, "busy", desiredCount=2)
+    # Stable are tasks that run; the load balancer may still be about to learn of them, here as with AWS.
+    wait_for_rollout(aws, "busy", "COMPLETED")
     url = shared_endpoint.overview()["busy"]["url"]
 
     def redeploy() -> None:

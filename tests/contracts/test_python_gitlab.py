@@ -14,16 +14,22 @@ from gitlab.exceptions import (
     GitlabGetError,
     GitlabJobRetryError,
 )
+from tests.coordinator.databases import database_url, on_both_databases
 from tests.coordinator.server import ZIP, Coordinator, Job, Project, Runner, WorkTree, running
 
 from shipline.version import __version__
+
+pytestmark = on_both_databases
 
 CI = "stages: [a, b]\njob:\n  stage: a\n  script: echo\nnext:\n  stage: b\n  script: echo\n  when: manual\n"
 
 
 @pytest.fixture(scope="module")
-def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
-    with running(tmp_path_factory.mktemp("coordinator")) as started:
+def coordinator(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Coordinator]:
+    folder = tmp_path_factory.mktemp("coordinator")
+    with running(folder, database_url=database_url(request)) as started:
         yield started
 
 

@@ -12,14 +12,20 @@ import gitlab
 import httpx
 import pytest
 from gitlab.exceptions import GitlabAuthenticationError, GitlabCreateError, GitlabError, GitlabGetError
+from tests.coordinator.databases import database_url, on_both_databases
 from tests.coordinator.server import Coordinator, Project, running
+
+pytestmark = on_both_databases
 
 CI = "job: {script: echo}\n"
 
 
 @pytest.fixture(scope="module")
-def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
-    with running(tmp_path_factory.mktemp("coordinator")) as started:
+def coordinator(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Coordinator]:
+    folder = tmp_path_factory.mktemp("coordinator")
+    with running(folder, database_url=database_url(request)) as started:
         yield started
 
 

@@ -9,7 +9,10 @@ from typing import Any
 import gitlab
 import pytest
 from gitlab.exceptions import GitlabCreateError, GitlabDeleteError, GitlabGetError
+from tests.coordinator.databases import database_url, on_both_databases
 from tests.coordinator.server import Coordinator, Project, WorkTree, running
+
+pytestmark = on_both_databases
 
 CI = """\
 deploy:
@@ -24,8 +27,11 @@ stop:
 
 
 @pytest.fixture(scope="module")
-def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
-    with running(tmp_path_factory.mktemp("coordinator")) as started:
+def coordinator(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Coordinator]:
+    folder = tmp_path_factory.mktemp("coordinator")
+    with running(folder, database_url=database_url(request)) as started:
         yield started
 
 

@@ -9,14 +9,20 @@ from typing import Any
 import gitlab
 import pytest
 from gitlab.exceptions import GitlabCreateError, GitlabDeleteError, GitlabGetError, GitlabUpdateError
+from tests.coordinator.databases import database_url, on_both_databases
 from tests.coordinator.server import DEVELOPER, GUEST, REPORTER, Coordinator, Project, User, running
+
+pytestmark = on_both_databases
 
 ZIP = "https://example.com/app.zip"
 
 
 @pytest.fixture(scope="module")
-def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
-    with running(tmp_path_factory.mktemp("coordinator")) as started:
+def coordinator(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Coordinator]:
+    folder = tmp_path_factory.mktemp("coordinator")
+    with running(folder, database_url=database_url(request)) as started:
         yield started
 
 

@@ -10,7 +10,10 @@ import gitlab
 import httpx
 import pytest
 from gitlab.exceptions import GitlabCreateError, GitlabGetError, GitlabMRClosedError, GitlabUpdateError
+from tests.coordinator.databases import database_url, on_both_databases
 from tests.coordinator.server import DEVELOPER, MAINTAINER, Coordinator, Project, User, WorkTree, running
+
+pytestmark = on_both_databases
 
 ALL = "job: {script: make}\n"
 MERGE = "workflow: {rules: [{if: $CI_MERGE_REQUEST_IID}]}\njob: {script: make}\n"
@@ -23,8 +26,11 @@ deploy:
 
 
 @pytest.fixture(scope="module")
-def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
-    with running(tmp_path_factory.mktemp("coordinator")) as started:
+def coordinator(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Coordinator]:
+    folder = tmp_path_factory.mktemp("coordinator")
+    with running(folder, database_url=database_url(request)) as started:
         yield started
 
 

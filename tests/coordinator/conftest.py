@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.coordinator.databases import DATABASES
+from tests.coordinator.databases import database_url
 from tests.coordinator.server import Coordinator, Project, Runner, WorkTree, running
 
 from shipline.config import Config, Registry
-from shipline.host.postgresql import Server, ensure_postgresql, server
 
-_databases = count(1)
 REGISTRY = Registry(
     address="registry.shipline.internal:5000",
     engine_address="127.0.0.1:5000",
@@ -21,27 +18,13 @@ REGISTRY = Registry(
 )
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "coordinator" in metafunc.fixturenames and metafunc.definition.get_closest_marker("on_both_databases"):
-        metafunc.parametrize("coordinator", DATABASES, indirect=True, scope="session")
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
-    """A PostgreSQL server for all tests; each has databases of its own. What its disk keeps is not tested."""
-    with server(ensure_postgresql(print), {"fsync": "off"}) as started:
-        yield started
-
-
 @pytest.fixture(scope="session")
 def coordinator(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Coordinator]:
     """Over SQLite, unless a module says that it is `on_both_databases`."""
-    url = ""
-    if getattr(request, "param", "sqlite") == "postgresql":
-        url = request.getfixturevalue("postgresql").create_database(f"shared{next(_databases)}")
-    with running(tmp_path_factory.mktemp("coordinator"), Config(registry=REGISTRY), url) as started:
+    folder = tmp_path_factory.mktemp("coordinator")
+    with running(folder, Config(registry=REGISTRY), database_url(request)) as started:
         yield started
 
 

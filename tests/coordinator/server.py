@@ -6,30 +6,38 @@ from __future__ import annotations
 import base64
 import io
 import os
+import shutil
 import signal
-import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from tests.ports import free_port
+from tests.temporary import temporary_folder
 
 from shipline import config
 from shipline.config import Config, DataFolder
 from shipline.config import Coordinator as Addresses
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 # Far more than anything takes, far less than the long poll of a runner.
 ANSWER_SECONDS = 30.0
+# Nothing takes as long on a machine that does other things besides; a test that fails waits so long once.
+UNTIL_SECONDS = 60.0
+LONGEST_PAUSE = 0.1
 Json = dict[str, Any]
 # GitLab's access levels.
 GUEST, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 20, 30, 40, 50
@@ -51,12 +59,6 @@ _numbers = count(1)
 _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def zipped(**files: str | bytes) -> bytes:
     """A zip archive of these; `a__b` is the file b in the folder a."""
     content = io.BytesIO()
@@ -70,13 +72,15 @@ def zipped(**files: str | bytes) -> bytes:
 ZIP = zipped(**{"a.txt": "a"})
 
 
-def until(found: Callable[[], Any], what: str, seconds: float = ANSWER_SECONDS, pause: float = 0.02) -> Any:
-    """What `found` gives as soon as that is true; the test fails when it never is."""
+def until(found: Callable[[], Any], what: str, seconds: float = UNTIL_SECONDS, pause: float = 0.02) -> Any:
+    """What `found` gives as soon as that is true; the test fails when it never is. The pauses grow: who looks at
+    every moment takes the processor from what is waited for."""
     deadline = time.monotonic() + seconds
     while not (value := found()):
         if time.monotonic() > deadline:
             pytest.fail(f"It did not happen: {what}")
         time.sleep(pause)
+        pause = max(pause, min(pause * 1.5, LONGEST_PAUSE))
     return value
 
 
@@ -151,6 +155,28 @@ class Coordinator:
         self.process.send_signal(number)
         return self.process.wait(timeout=READY_SECONDS)
 
+    def execute(self, statement: str) -> None:
+        """One statement of SQL, which both databases understand: what no call could bring about in a test's time."""
+        if self.database_url:
+            with psycopg.connect(self.database_url) as connection:
+                connection.execute(statement)
+            return
+        with closing(sqlite3.connect(self.data.coordinator / "db.sqlite3", timeout=30)) as rows, rows:
+            rows.execute(statement)
+
+    def stored(self) -> bytes:
+        """All that the database holds."""
+        if not self.database_url:
+            return b"".join(path.read_bytes() for path in self.data.coordinator.glob("db.sqlite3*"))
+        with psycopg.connect(self.database_url) as connection:
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall()
+            texts = [
+                connection.execute(f'SELECT one::text FROM "{name}" one').fetchall() for (name,) in tables
+            ]
+        return "\n".join(row for rows in texts for (row,) in rows).encode()
+
     def client(self, **headers: str) -> httpx.Client:
         """Calls as anybody can make them."""
         return httpx.Client(
@@ -177,21 +203,44 @@ class Coordinator:
 
 @contextmanager
 def running(
-    folder: Path, settings: Config | None = None, database_url: str = "", bridge: str = ""
+    folder: Path,
+    settings: Config | None = None,
+    database_url: str = "",
+    bridge: str = "",
+    *,
+    for_the_first_time: bool = False,
 ) -> Iterator[Coordinator]:
     """A coordinator that is gone afterwards, whatever was done to it. What it logs is part of every test: an
-    exception that nobody saw is a failure."""
+    exception that nobody saw is a failure. Over SQLite it has been started before, unless that is for a test
+    `for_the_first_time`."""
     coordinator = Coordinator(
         DataFolder(folder), settings or Config(), database_url=database_url, bridge=bridge
     )
+    first = for_the_first_time or bool(database_url)
+    if not first:
+        shutil.copytree(started_before(), folder, dirs_exist_ok=True)
     try:
         coordinator.start()
-        coordinator.prepare()
+        if first:
+            coordinator.prepare()
         yield coordinator
     finally:
         if coordinator.process is not None and coordinator.process.poll() is None:
             coordinator.end()
     assert "Traceback" not in coordinator.log, coordinator.log[-3000:]
+
+
+@cache
+def started_before() -> Path:
+    """The data folder of a coordinator that has ended: to make its database takes far longer than to start it, and
+    there are tests by the hundred that want one of their own."""
+    folder = temporary_folder()
+    with running(folder, for_the_first_time=True):
+        pass
+    (folder / "coordinator.log").unlink()
+    # What is one folder's on an engine is no other's.
+    (folder / "owner").unlink(missing_ok=True)
+    return folder
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.coordinator.browsing import sign_in, signed_in
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import (
     DEVELOPER,
     GUEST,
@@ -20,6 +20,8 @@ from tests.coordinator.server import (
     User,
     WorkTree,
 )
+
+pytestmark = on_both_databases
 
 CI = "job:\n  script: echo\n"
 REFS = "/info/refs?service=git-upload-pack"
@@ -218,22 +220,6 @@ def test_git_serves_projects_only(coordinator: Coordinator, path: str) -> None:
         assert client.get(f"{path}/config", auth=(root.name, root.token)).status_code in (302, 404)
 
 
-def sign_in(client: httpx.Client, user: User, target: str = "/") -> httpx.Response:
-    """Fill in the form, as a browser does."""
-    form = client.get("/users/sign_in", params={"next": target}).text
-    hidden = form.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
-    fields = {"username": user.name, "password": user.token, "csrfmiddlewaretoken": hidden, "next": target}
-    return client.post("/users/sign_in", data=fields)
-
-
-@contextmanager
-def signed_in(user: User) -> Iterator[httpx.Client]:
-    """A browser's session."""
-    with user.coordinator.client() as client:
-        assert sign_in(client, user).status_code == 302
-        yield client
-
-
 def test_pages_of_a_project_are_its_readers_only(
     project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:
@@ -333,7 +319,8 @@ def test_tokens_are_kept_as_hashes(project: Project, work_tree: WorkTree, runner
     work_tree.ship(CI)
     job = runner.take()
     folder = project.coordinator.data.coordinator
-    kept = b"".join(path.read_bytes() for path in folder.glob("db.sqlite3*"))
+    kept = project.coordinator.stored()
+    assert project.path.encode() in kept
     for token in (project.root.token, runner.token, job.token):
         assert token.encode() not in kept
     assert folder.stat().st_mode & 0o077 == 0

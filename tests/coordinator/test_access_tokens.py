@@ -9,6 +9,7 @@ from pathlib import Path
 import jwt
 import pytest
 from tests.coordinator.conftest import REGISTRY
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import (
     DEVELOPER,
     GUEST,
@@ -23,6 +24,8 @@ from tests.coordinator.server import (
 )
 
 from shipline.coordinator.tokens import closed_because
+
+pytestmark = on_both_databases
 
 CI = "job: {script: echo}\n"
 READ_GIT = "/info/refs?service=git-upload-pack"

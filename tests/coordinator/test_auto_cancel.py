@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import Project, Runner, WorkTree
+
+pytestmark = on_both_databases
 
 CI = "stages: [a, b]\none: {stage: a, script: make}\ntwo: {stage: b, script: make}\n"
 
@@ -33,6 +36,25 @@ def test_a_job_that_has_begun_and_may_not_be_interrupted_keeps_its_pipeline(
     assert {name: one["status"] for name, one in project.jobs(first).items()} == {
         "one": "success", "two": "pending",
     }  # fmt: skip
+
+
+def test_a_child_pipeline_goes_on_that_may_not_be_interrupted_though_its_parent_is_superseded(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    ci = "".join(
+        f"{name}: {{trigger: {{include: {name}.yml, strategy: depend}}}}\n" for name in ("begun", "waiting")
+    )
+    files = {f"{name}.yml": f"{name}: {{script: make}}\n" for name in ("begun", "waiting")}
+    work_tree.ship(ci, **files)
+    parent = project.pipeline()["id"]
+    children = {name: project.downstream(name, parent)["id"] for name in ("begun", "waiting")}
+    taken = runner.take()
+    work_tree.ship(ci, **files, **{"more.txt": "more"})
+    assert {job["status"] for job in project.bridges(parent).values()} == {"canceled"}
+    other = "waiting" if taken.name == "begun" else "begun"
+    assert project.jobs(children[taken.name])[taken.name]["status"] == "running"
+    assert project.jobs(children[other])[other]["status"] == "canceled"
+    taken.succeed()
 
 
 def test_an_interruptible_job_is_cancelled_while_it_runs(
@@ -81,6 +103,19 @@ child: {trigger: {include: child.yml, strategy: depend}}
     assert project.jobs(child)["three"]["status"] == "canceling"
     jobs["two"].fail("job_canceled")
     assert project.root.get(f"projects/{project.id}/pipelines/{pipeline}")["status"] == "failed"
+
+
+def test_a_pipeline_says_that_it_is_canceling_as_soon_as_nothing_else_runs(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    work_tree.ship("one: {script: make}\ntwo: {script: make}\n")
+    jobs = runner.take_all()
+    project.act("cancel", jobs["one"].id)
+    assert project.pipeline()["status"] == "running"
+    jobs["two"].succeed()
+    assert project.pipeline()["status"] == "canceling"
+    jobs["one"].update("failed", failure_reason="job_canceled")
+    assert project.pipeline()["status"] == "canceled"
 
 
 def test_after_such_a_failure_the_pipeline_can_be_retried(

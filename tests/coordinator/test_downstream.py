@@ -7,7 +7,11 @@ import signal
 import zipfile
 from pathlib import Path
 
+import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import DEVELOPER, REPORTER, Coordinator, Project, Runner, WorkTree, until
+
+pytestmark = on_both_databases
 
 CHILD = "check: {script: make check, rules: [{if: $CI_PIPELINE_SOURCE == 'parent_pipeline'}]}\n"
 PARENT = """\
@@ -116,6 +120,43 @@ def test_a_retried_trigger_job_starts_a_new_pipeline(
     bridge = project.bridge_ends("child", "failed", parent)
     assert project.act("retry", bridge["id"]).status_code == 201
     assert project.downstream("child", parent)["id"] > first
+
+
+@pytest.mark.parametrize("what", ["pipeline", "project"])
+def test_a_trigger_job_whose_pipeline_is_deleted_fails_and_makes_no_other(
+    coordinator: Coordinator, project: Project, work_tree: WorkTree, tmp_path: Path, what: str
+) -> None:
+    other = coordinator.project()
+    other.work_tree(tmp_path / "other").ship("job: {script: make}\n")
+    work_tree.ship(f"deploy: {{trigger: {{project: {other.path}, strategy: depend}}}}\n")
+    started = project.downstream("deploy")["id"]
+    until(lambda: project.bridges()["deploy"]["status_reason"].startswith("waits for"), "it waits")
+    path = f"projects/{other.id}" + (f"/pipelines/{started}" if what == "pipeline" else "")
+    assert project.root.call("DELETE", path).status_code == (204 if what == "pipeline" else 202)
+    failed = project.bridges()["deploy"]
+    assert (failed["status"], failed["status_reason"]) == ("failed", "its pipeline was deleted")
+    assert project.pipeline()["status"] == "failed"
+    assert "retry it to start another" in project.trace(failed["id"])
+    if what == "pipeline":
+        assert [one["source"] for one in other.pipelines()] == ["push"]
+
+
+def test_a_trigger_job_that_waits_again_waits_for_its_resource_group_too(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    ci = "child: {resource_group: one, trigger: {include: child.yml, strategy: depend}}\n"
+    work_tree.ship(ci + "other: {resource_group: one, script: make, when: manual}\n", **{"child.yml": CHILD})
+    parent = project.pipeline()["id"]
+    child = project.downstream("child", parent)["id"]
+    runner.take().fail()
+    project.bridge_ends("child", "failed", parent)
+    project.act("play", project.jobs(parent)["other"]["id"])
+    holder = runner.take()
+    project.act("retry", project.jobs(child)["check"]["id"])
+    assert project.bridges(parent)["child"]["status"] == "waiting_for_resource"
+    holder.succeed()
+    runner.take().succeed()
+    project.bridge_ends("child", "success", parent)
 
 
 def test_cancelling_a_pipeline_cancels_its_child_pipelines(project: Project, work_tree: WorkTree) -> None:

@@ -6,6 +6,7 @@ import gzip
 from typing import Any
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import (
     DEVELOPER,
     MAINTAINER,
@@ -16,6 +17,8 @@ from tests.coordinator.server import (
     WorkTree,
     until,
 )
+
+pytestmark = on_both_databases
 
 DEPLOY = "deploy: {script: make deploy, environment: {name: production, url: 'https://shop.example.com'}}\n"
 REVIEW = """\

@@ -149,7 +149,7 @@ def test_a_merge_request_s_token_names_its_source_branch_and_a_child_s_no_config
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Coordinator]:
-    with running(tmp_path / "data") as started:
+    with running(tmp_path / "data", for_the_first_time=True) as started:
         yield started
 
 

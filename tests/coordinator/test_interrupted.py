@@ -103,6 +103,29 @@ def test_a_push_that_was_heard_to_its_end_leaves_nothing_behind(
     assert len(project.pipelines()) == 1
 
 
+def test_what_goes_with_a_deleted_branch_goes_though_the_second_hook_was_never_heard(
+    own_coordinator: Coordinator, tmp_path: Path
+) -> None:
+    project = own_coordinator.project()
+    tree = project.work_tree(tmp_path / "work-tree")
+    sha = tree.ship("deploy: {script: make, environment: review}\n", branch="topic").sha
+    project.runner().take().succeed()
+    repository = own_coordinator.data.coordinator / "repositories" / f"{project.id}.git"
+    own_coordinator.end(signal.SIGKILL)
+    with database(own_coordinator) as connection:
+        connection.execute(
+            "INSERT INTO coordinator_pendingpush (project_id, user_id, token_hash, updates, options, created_at) "
+            "VALUES (?, 1, 'of another life', ?, '[]', CURRENT_TIMESTAMP)",
+            [project.id, json.dumps([[sha, "0" * 40, "refs/heads/topic"]])],
+        )
+    words = ["git", "--git-dir", str(repository), "update-ref", "-d", "refs/heads/topic", sha]
+    subprocess.run(words, check=True)
+    own_coordinator.start()
+    path = f"projects/{project.id}/environments"
+    until(lambda: project.root.get(path)[0]["state"] == "stopped", "what was deployed from it is stopped")
+    until(lambda: pending(own_coordinator) == 0, "the push is done")
+
+
 def test_times_that_a_schedule_has_missed_are_made_up_for_once(
     own_coordinator: Coordinator, tmp_path: Path
 ) -> None:

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.runner_api.configurations import dotenv
 from tests.coordinator.server import DEVELOPER, MAINTAINER, Project, Runner, WorkTree, zipped
+
+pytestmark = on_both_databases
 
 CI = """\
 stages: [build, publish]

@@ -91,6 +91,46 @@ def test_a_manual_job_that_may_not_stay_undone_holds_up_what_is_behind_it(
     assert runner.take().name == "after"
 
 
+def test_what_needs_a_manual_job_is_skipped_until_somebody_starts_that(
+    project: Project, work_tree: WorkTree, runner: Runner
+) -> None:
+    work_tree.ship(
+        "stages: [a, b, c]\n"
+        "gate: {stage: a, script: echo, when: manual}\n"
+        "needing: {stage: b, script: echo, needs: [gate]}\n"
+        "after: {stage: c, script: echo}\n"
+    )
+    assert project.statuses() == {"gate": "manual", "needing": "skipped", "after": "pending"}
+    runner.take().succeed()
+    assert project.pipeline()["status"] == "success"
+    project.act("play", project.jobs()["gate"]["id"])
+    assert project.statuses() == {"gate": "pending", "needing": "created", "after": "success"}
+    runner.take().succeed()
+    assert runner.take().name == "needing"
+
+
+@pytest.mark.parametrize("when", ["manual", "{when: delayed, start_in: 1 day}"])
+def test_a_job_that_somebody_has_started_is_tried_again_by_itself(
+    project: Project, work_tree: WorkTree, runner: Runner, when: str
+) -> None:
+    rule = when if when.startswith("{") else f"{{when: {when}}}"
+    work_tree.ship(f"job: {{script: echo, retry: 1, rules: [{rule}]}}\n")
+    first = project.jobs()["job"]["id"]
+    assert runner.request().status_code == 204
+    assert project.act("play", first).json()["status"] == "pending"
+    runner.take().fail()
+    assert project.statuses() == {"job": "pending"}
+    again = runner.take()
+    again.fail()
+    assert project.statuses() == {"job": "failed"}
+    assert project.act("retry", again.id).json()["status"] == "pending"
+    runner.take().fail()
+    # Who retries the whole pipeline has not started this job.
+    retried = project.root.post(f"projects/{project.id}/pipelines/{project.pipeline()['id']}/retry")
+    assert project.statuses() == {"job": "manual" if when == "manual" else "scheduled"}
+    assert retried["status"] == project.statuses()["job"]
+
+
 def test_a_job_is_played_once_however_many_play_it(
     project: Project, work_tree: WorkTree, runner: Runner
 ) -> None:
@@ -191,6 +231,7 @@ def test_a_job_that_is_being_cancelled_cannot_succeed(
     project.act("cancel", job.id)
     job.succeed()
     assert project.statuses() == {"job": "canceled"}
+    assert project.jobs()["job"]["status_reason"] == "somebody cancelled it"
 
 
 def test_cancelling_a_pipeline_cancels_all_that_is_not_over(

@@ -8,7 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.coordinator.server import ZIP, Coordinator, Project, Runner, until
+from tests.coordinator.server import ZIP, Coordinator, Project, Runner, running, until
 
 CI = "stages: [a, b]\njob:\n  stage: a\n  script: echo\nnext:\n  stage: b\n  script: echo\n"
 
@@ -109,10 +109,11 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(own_coordinator: Coordinator
     assert "Traceback" not in ended.stderr
 
 
-def test_the_first_start_makes_an_administrator_once(own_coordinator: Coordinator) -> None:
-    token = own_coordinator.root.token
-    assert own_coordinator.root.get("user")["is_admin"] is True
-    own_coordinator.end()
-    own_coordinator.start()
-    assert own_coordinator.root.token == token
-    assert own_coordinator.root.get("user")["username"] == "root"
+def test_the_first_start_makes_an_administrator_once(tmp_path: Path) -> None:
+    with running(tmp_path / "data", for_the_first_time=True) as coordinator:
+        token = coordinator.root.token
+        assert coordinator.root.get("user")["is_admin"] is True
+        coordinator.end()
+        coordinator.start()
+        assert coordinator.root.token == token
+        assert coordinator.root.get("user")["username"] == "root"

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import DEVELOPER, MAINTAINER, Coordinator, Project, WorkTree
+
+pytestmark = on_both_databases
 
 CI = "job: {script: echo}\n"
 MANUAL = "deploy: {script: echo, when: manual}\n"

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import (
     ANSWER_SECONDS,
     DEVELOPER,
@@ -25,6 +26,8 @@ from tests.coordinator.server import (
 )
 
 from shipline.config import DataFolder
+
+pytestmark = on_both_databases
 
 DEPLOY = "deploy:\n  script: make deploy\n  resource_group: production\n"
 STAGES = """\

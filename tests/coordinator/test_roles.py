@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import DEVELOPER, GUEST, MAINTAINER, REPORTER, ZIP, Coordinator, Project, User
+
+pytestmark = on_both_databases
 
 ROLES = (0, GUEST, REPORTER, DEVELOPER, MAINTAINER, 50)
 # Ability -> who has it, in the order of ROLES, in a private project.
@@ -29,6 +32,7 @@ MATRIX = {
     "create_release": "...xxx",
     "set_commit_status": "...xxx",
     "erase_job": "....xx",
+    "force_cancel": "....xx",
     "delete_artifacts": "....xx",
     "create_trigger": "....xx",
     "read_variables": "....xx",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import (
     DEVELOPER,
@@ -17,6 +18,8 @@ from tests.coordinator.server import (
     User,
     WorkTree,
 )
+
+pytestmark = on_both_databases
 
 
 def ids(found: list[Json]) -> list[int]:

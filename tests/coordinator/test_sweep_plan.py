@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from shipline.coordinator import sweep_plan
-from shipline.coordinator.sweep_plan import EMPTY, Action, GiveBack, GiveUp, Limits, Memory, Seen
+from shipline.coordinator.sweep_plan import EMPTY, SILENT, Action, GiveBack, GiveUp, Limits, Memory, Seen
 from shipline.model.status import JobStatus
 
 HOUR, DAY, YEAR = 3600.0, 86400.0, 31_536_000.0
@@ -77,7 +77,7 @@ def test_a_runner_that_says_nothing_for_ten_minutes_is_taken_for_dead() -> None:
     world = Sweeping()
     world.start(running())
     assert world.run(HOUR) == [
-        (610.0, GiveUp(1, "stuck_or_timeout_failure", "its runner fell silent")),
+        (610.0, GiveUp(1, "stuck_or_timeout_failure", "its runner fell silent", SILENT)),
     ]
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import Coordinator, Project, WorkTree
+
+pytestmark = on_both_databases
 
 CI = """\
 child: {trigger: {include: child.yml}}

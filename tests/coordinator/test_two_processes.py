@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from threading import Lock
+from threading import Barrier, Lock
 
 import httpx
 import psycopg
 import pytest
-from tests.coordinator.server import Coordinator, Project, Runner, until
+from tests.coordinator.server import Coordinator, Project, Runner, User, until
+from tests.ports import free_port
 
 from shipline.config import Config, DataFolder
 from shipline.host.postgresql import Server, ensure_postgresql, server
@@ -24,6 +25,7 @@ from shipline.host.postgresql import Server, ensure_postgresql, server
 pytestmark = pytest.mark.postgresql
 Pair = tuple[Coordinator, Coordinator]
 _numbers = count(1)
+ROUNDS = 12
 CI = "job:\n  script: echo\n"
 DELAYED = "job:\n  when: delayed\n  start_in: 1 second\n  script: echo\n"
 MANY = "job:\n  parallel: {jobs}\n  script: echo\n"
@@ -97,6 +99,29 @@ def until_taken(runner: Runner) -> str:
         if answer.status_code == 201:
             return str(answer.json()["job_info"]["name"])
         assert answer.status_code in (204, 409), answer.text
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_poll_that_waits_at_one_is_answered_by_the_notification_of_the_other(
+    pair: Pair, tmp_path: Path, number: int
+) -> None:
+    """In that very poll, whose end is further away than the client's patience."""
+    here, there = pair[number], pair[1 - number]
+    project = here.project()
+    runner = at(project.runner(), there)
+    for round_number in range(4):
+        # A machine that nobody knows is noted when its poll begins: then it waits.
+        runner.system_id = f"s_{round_number:012d}"
+        polling = replace(runner, last_update=version(runner, there), system_id=f"s_{round_number:011d}x")
+        with ThreadPoolExecutor(1) as pool:
+            poll = pool.submit(polling.request, polling.last_update)
+            until(lambda known=polling.system_id: known in machines(project, runner), "it waits at the other")
+            push(project, tmp_path / f"{round_number}", CI, f"branch{round_number}")
+            assert poll.result().status_code == 201
+
+
+def machines(project: Project, runner: Runner) -> set[str]:
+    return {one["system_id"] for one in project.root.get(f"runners/{runner.id}/managers?per_page=100")}
 
 
 def test_both_tell_runners_the_same_version_of_the_queue(pair: Pair, tmp_path: Path) -> None:
@@ -174,6 +199,69 @@ def test_when_one_is_killed_the_other_goes_on_with_every_job_and_what_is_done_at
     until(lambda: project.statuses() == {"job": "pending"}, "the delay is over")
 
 
+PARENT = "call:\n  trigger: {include: child.yml, strategy: depend}\nhold:\n  script: echo\n"
+CHILD = "a:\n  script: echo\nb:\n  script: echo\nc:\n  stage: deploy\n  script: echo\n"
+OVER = {"success", "failed", "canceled", "skipped"}
+
+
+def test_a_pipeline_is_cancelled_at_one_while_its_child_is_retried_at_the_other(
+    pair: Pair, tmp_path: Path
+) -> None:
+    """Each takes the rows of both pipelines, from above and from below. Whoever of them comes first, nobody is told
+    an error, and each pipeline is what its jobs are."""
+    one, other = pair
+    project = one.project()
+    root, far = project.root, replace(project.root, coordinator=other)
+    tree = project.work_tree(tmp_path / "tree")
+    tree.commit({"child.yml": CHILD})
+    runner, before = project.runner(), deadlocks(one.database_url)
+    for number in range(ROUNDS):
+        tree.ship(PARENT, branch=f"branch{number}")
+        parent = project.pipeline()["id"]
+        child = project.downstream("call", parent)["id"]
+        taken = runner.take_all()
+        taken["a"].fail()
+        here, jobs = f"projects/{project.id}", project.jobs(child)
+        calls = [
+            (root, f"{here}/pipelines/{parent}/cancel"),
+            (far, f"{here}/jobs/{jobs['a']['id']}/retry"),
+            (far, f"{here}/pipelines/{child}/retry"),
+            (root, f"{here}/jobs/{jobs['b']['id']}/cancel"),
+            (far, f"{here}/pipelines/{child}/cancel"),
+            (root, f"{here}/pipelines/{parent}/retry"),
+        ]
+        ready = Barrier(len(calls))
+
+        def at_once(call: tuple[User, str], ready: Barrier = ready) -> int:
+            ready.wait()
+            return call[0].call("POST", call[1]).status_code
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            assert set(pool.map(at_once, calls)) <= {200, 201, 400, 403}
+        # What is left is ended, and then both pipelines are over.
+        for pipeline in (parent, child):
+            root.post(f"{here}/pipelines/{pipeline}/cancel")
+        for job in taken.values():
+            job.update("failed", failure_reason="script_failure")
+        for pipeline in (parent, child):
+            path = f"{here}/pipelines/{pipeline}"
+            until(lambda path=path: root.get(path)["status"] in OVER, f"pipeline {path} is over")
+            statuses = {job["status"] for job in project.jobs(pipeline).values()}
+            assert statuses <= OVER, (number, statuses)
+    assert deadlocks(one.database_url) == before
+
+
+def deadlocks(url: str) -> int:
+    """How often PostgreSQL has ended somebody's transaction because two waited for one another."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        found = connection.execute(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+        assert found is not None
+        return int(found[0])
+
+
 def test_connections_that_are_cut_are_made_again_and_nothing_is_missed(pair: Pair, tmp_path: Path) -> None:
     one, other = pair
     project = one.project()
@@ -197,7 +285,7 @@ def cut(url: str) -> None:
 
 def test_while_postgresql_is_away_the_answer_is_503_and_afterwards_all_is_well(tmp_path: Path) -> None:
     with (
-        server(ensure_postgresql(print), {"fsync": "off"}) as own,
+        server(ensure_postgresql(print), {"fsync": "off"}, free_port()) as own,
         both(own.create_database("shipline"), tmp_path / "data") as (one, _),
     ):
         runner = one.project().runner()

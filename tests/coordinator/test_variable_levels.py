@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import DEVELOPER, MAINTAINER, Coordinator, Project, Runner, WorkTree
+
+pytestmark = on_both_databases
 
 CI = "job: {script: echo}\n"
 

@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.junit import KIND, bad, good, junit, suite
 from tests.coordinator.server import DEVELOPER, Project, Runner, WorkTree, git_environment, until
+
+pytestmark = on_both_databases
 
 TWO = """\
 stages: [test, deploy]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.ports import free_port
 
 from shipline.host.postgresql import ensure_postgresql, find, server
 
@@ -38,7 +39,7 @@ def test_one_on_the_search_path_will_do(tmp_path: Path) -> None:
 
 @pytest.mark.postgresql
 def test_a_server_is_there_and_then_gone_with_its_data() -> None:
-    with server(ensure_postgresql(print)) as running:
+    with server(ensure_postgresql(print), port=free_port()) as running:
         with psycopg.connect(running.create_database("one")) as connection:
             assert connection.execute("SELECT current_database()").fetchone() == ("one",)
         assert running.process is not None

@@ -132,7 +132,7 @@ def call(recorder: Path, *arguments: str) -> list[str]:
         capture_output=True,
         text=True,
         cwd=recorder.parent,
-        timeout=20,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (7, "")
     return done.stdout.splitlines()
@@ -199,5 +199,5 @@ def test_the_wrapper_hands_every_call_on(recorder: Path, tmp_path: Path, words: 
     lines = wrapper.read_text().splitlines()
     found = lines[-1].split()[1]
     wrapper.write_text(wrapper.read_text().replace(found, str(recorder)))
-    done = subprocess.run([str(wrapper), *words], capture_output=True, text=True, cwd=tmp_path, timeout=20)
+    done = subprocess.run([str(wrapper), *words], capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert (done.returncode, done.stdout.splitlines()) == (7, words)

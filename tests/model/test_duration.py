@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipline.model.duration import parse_duration
+from shipline.model.duration import LONGEST, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,7 @@ def test_other_words_are_no_duration(text: str) -> None:
 def test_every_text_has_an_answer(text: str) -> None:
     found = parse_duration(text)
     assert found is None or found >= 0
+
+
+def test_a_duration_has_an_end_however_many_digits_it_has() -> None:
+    assert parse_duration("9" * 400 + " years") == parse_duration("9" * 40 + " years") == LONGEST

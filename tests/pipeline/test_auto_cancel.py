@@ -32,6 +32,11 @@ def test_interruptible_jobs_that_have_begun_do_not_keep_it() -> None:
     assert superseded(NEWER, SHA, [older("conservative", *jobs)]) == {5: (1, 3)}
 
 
+def test_a_trigger_job_that_has_begun_does_not_keep_it() -> None:
+    jobs = (CancelableJob(1, S.RUNNING, begun=True, bridge=True), job(2, S.CREATED))
+    assert superseded(NEWER, SHA, [older("conservative", *jobs)]) == {5: (1, 2)}
+
+
 def test_interruptible_mode_cancels_those_jobs_alone() -> None:
     jobs = (job(1, S.RUNNING), job(2, S.RUNNING, interruptible=True), job(3, S.CREATED, interruptible=True))
     assert superseded(NEWER, SHA, [older("interruptible", *jobs)]) == {5: (2, 3)}

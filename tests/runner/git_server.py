@@ -26,7 +26,7 @@ def git(*words: str, folder: Path, environment: Mapping[str, str] | None = None)
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=60,
         env={"PATH": os.environ["PATH"], "HOME": str(folder), **(environment or {})},
     )
     return done.stdout.strip()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipline.runner.asking import Answered, Ask, Entry, Outcome, asked, asks, ended, heard, wake_at
+from shipline.runner.asking import Answered, Ask, Entry, Outcome, asked, asks, ended, heard, put_off, wake_at
 
 INTERVAL = 3.0
 
@@ -172,3 +172,15 @@ def test_questions_never_take_more_places_than_there_are(
         # Nothing to do now: either somebody is woken later, or everybody is full, or the places are.
         ready = [one for one in numbered if one.has_room() and one.not_before <= now]
         assert not ready or held >= concurrent
+
+
+def test_an_entry_that_could_not_hold_a_job_asks_for_none_for_a_while() -> None:
+    entry = put_off(Entry(1), 60.0)
+    assert asks([entry], 1, 59.0) == ()
+    assert wake_at([entry], 0.0) == 60.0
+    assert [one.number for one in asks([entry], 1, 60.0)] == [1]
+    assert put_off(entry, 30.0) == entry
+    # What an open question is answered meanwhile changes nothing.
+    entry, question = ask_one(Entry(1), 0.0)
+    entry = nothing(put_off(entry, 60.0), question, 1.0, "v1")
+    assert asks([entry], 2, 59.0) == ()

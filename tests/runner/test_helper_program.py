@@ -457,7 +457,7 @@ def call(verb: str, asked: Mapping[str, Any]) -> subprocess.CompletedProcess[str
         input=json.dumps({"pause": 0.001, **asked}) + "\n",
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         env={"PATH": os.environ["PATH"]},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ from shipline.engine.labels import OWNER as LABEL
 from shipline.runner.engines import TIDY_SECONDS
 
 pytestmark = pytest.mark.engine
-OWNER = "shipline-test-manager"
+# Another run of these tests may be at the same engine.
+OWNER = f"shipline-test-manager-{secrets.token_hex(4)}"
 # Goes on until it is told to end, or for longer than any test.
 CI = """
 variables: {GIT_STRATEGY: none}

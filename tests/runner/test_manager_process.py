@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 from tests.cli.conftest import Place
-from tests.coordinator.server import Coordinator, free_port, running, until
+from tests.coordinator.server import Coordinator, running, until
+from tests.ports import free_port
 from tests.runner.process import END_SECONDS, Manager, managing
 from tests.runner.scripted import Asked, Reply, Scripted, scripted
 
@@ -210,8 +211,46 @@ def test_a_job_that_cannot_be_written_down_is_handed_back(manager: Manager, scri
     script.says(REQUEST, Reply(201, job()), NOTHING)
     until(lambda: script.calls("PUT /jobs/7"), "it is handed back")
     assert script.calls("PUT /jobs/7")[0].json()["state"] == "failed"
-    assert "job 7 cannot be written down" in manager.log
+    until(lambda: "cannot be written down" in manager.runners()["one"]["problem"], "it says so")
+    assert "job 7 goes back: a job cannot be written down in " in manager.log
     assert manager.end(signal.SIGTERM) == 0
+
+
+def ended(script: Scripted) -> list[Any]:
+    return [one.json() for one in script.calls("PUT /jobs/7") if one.json()["state"] in ("success", "failed")]
+
+
+def test_a_job_that_is_not_understood_fails_and_says_why_and_the_next_is_asked_for(
+    manager: Manager, script: Scripted
+) -> None:
+    script.says("PUT /jobs/7", Reply(200, headers={"Job-Status": "running"}))
+    script.says("PATCH /jobs/7/trace", Reply(202, headers={"Job-Status": "running"}))
+    script.says(REQUEST, Reply(201, job() | {"variables": "none", "steps": 7}), NOTHING)
+    until(lambda: ended(script), "it is refused")
+    (told,) = script.calls("PATCH /jobs/7/trace")
+    assert b"The coordinator sent a job that is not understood: " in told.content
+    assert b"variables" in told.content
+    assert b"A newer version of shipline" in told.content
+    assert [one.json()["state"] for one in script.calls("PUT /jobs/7")] == ["running", "failed"]
+    before = len(tokens(script))
+    until(lambda: len(tokens(script)) > before, "it asks on")
+    assert "glcbt-secret" not in manager.log
+    assert manager.end(signal.SIGTERM) == 0
+
+
+def test_a_job_with_an_address_that_is_none_fails_and_says_why(manager: Manager, script: Scripted) -> None:
+    script.says("PUT /jobs/7", Reply(200, headers={"Job-Status": "running"}))
+    script.says("PATCH /jobs/7/trace", Reply(202, headers={"Job-Status": "running"}))
+    wrong = job() | {
+        "git_info": {"repo_url": "http://[x/a.git", "ref": "main", "sha": "0" * 40},
+        "variables": [],
+    }
+    script.says(REQUEST, Reply(201, wrong), NOTHING)
+    until(lambda: ended(script), "its end is told")
+    assert [one["state"] for one in ended(script)] == ["failed"]
+    log = b"".join(one.content for one in script.calls("PATCH /jobs/7/trace")).decode()
+    assert "the repository's address is none" in log
+    until(lambda: not list((manager.config.parent / "jobs").iterdir()), "the journal is empty")
 
 
 def test_a_second_signal_ends_it_though_the_coordinator_does_not_answer(
@@ -248,7 +287,8 @@ def test_an_end_that_could_not_be_told_is_told_by_the_next_life(manager: Manager
     before = len(script.calls("PUT /jobs/7"))
     manager.start()
     until(lambda: len(script.calls("PUT /jobs/7")) > before, "the next life tells it")
-    assert script.calls("PUT /jobs/7")[-1].json()["state"] == "failed"
+    # As it was, though nobody runs the job any more.
+    assert script.calls("PUT /jobs/7")[-1].json()["state"] == "success"
     until(lambda: not list((manager.config.parent / "jobs").iterdir()), "nothing is left to tell")
 
 

@@ -119,7 +119,24 @@ def test_empty_values_mask_nothing() -> None:
 
 
 def test_a_masker_does_not_show_its_secrets_when_it_is_printed() -> None:
-    assert "pattern" not in repr(Masker([]))
+    masker = Masker(["hunter22"])
+    masker.feed(b"hunter2")
+    assert "hunter" not in repr(masker)
+
+
+def test_what_becomes_known_later_is_masked_from_then_on_also_where_it_has_begun() -> None:
+    masker = Masker(["hunter22"])
+    assert masker.feed(b"a swordfish, a hunter2") == b"a swordfish, a "
+    masker.learn(["swordfish"])
+    assert masker.feed(b"2, a sword") == b"[MASKED], a "
+    assert masker.feed(b"fish.") == b"[MASKED]."
+
+
+def test_another_stream_of_the_same_secrets_holds_back_its_own() -> None:
+    masker = Masker(["hunter22"], TOKENS)
+    other = masker.another()
+    assert (masker.feed(b"hunt"), other.feed(b"x glpat-")) == (b"", b"x ")
+    assert (masker.feed(b"er22,"), other.feed(b"abc, ")) == (b"[MASKED],", b"glpat-[MASKED], ")
 
 
 def test_a_long_secret_is_masked_when_it_comes_in_small_pieces() -> None:

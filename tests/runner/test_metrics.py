@@ -6,6 +6,7 @@ import socket
 
 import httpx
 import pytest
+from tests.ports import free_port
 
 from shipline.errors import HostError
 from shipline.runner.config.addresses import listen_on
@@ -87,12 +88,6 @@ def test_what_has_been_is_counted() -> None:
     assert 'endpoint="request_job"' in statuses
     assert 'status="204"' in statuses
     assert not [name for name in found if "_created" in name]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_they_are_served_where_the_config_says_and_nowhere_when_it_says_nothing() -> None:

@@ -17,7 +17,7 @@ from shipline.protocols.runner_api import TRACE_CHUNK_LIMIT, JobPayload, JobUpda
 from shipline.runner.coordinator_client import Answer, CoordinatorClient
 from shipline.runner.failure import Result
 from shipline.runner.masking import Masker
-from shipline.runner.reporting import FINAL_TRIES, Reporter, tell_interrupted
+from shipline.runner.reporting import FINAL_SECONDS, FINAL_TRIES, Reporter
 from shipline.runner.trace import Trace
 
 
@@ -221,10 +221,20 @@ def test_an_end_that_does_not_arrive_is_told_again_ever_more_slowly() -> None:
     assert one.calls == ["update success"] * 4
 
 
-def test_an_end_that_never_arrives_is_given_up() -> None:
-    one = scene(Coordinator([RemoteError("gone") for _ in range(100)]))
-    assert run(one.reporter.finish(Result())) == 1 + 2 + 4 + 8 + 16 + 32 + 4 * 60
-    assert len(one.calls) == FINAL_TRIES
+def test_an_end_that_never_arrives_is_given_up_when_the_coordinator_has_given_the_job_up() -> None:
+    one = scene(Coordinator([RemoteError("gone") for _ in range(1000)]))
+    seconds = run(one.reporter.finish(Result()))
+    assert FINAL_SECONDS <= seconds < FINAL_SECONDS + 60
+    assert len(one.calls) == 6 + 60
+
+
+def test_an_end_is_known_here_before_it_is_told_and_after_the_whole_log() -> None:
+    one = scene(Coordinator([RemoteError("gone")]))
+    settled: list[tuple[bytes, str]] = []
+    one.reporter.settled = lambda update: settled.append((one.coordinator.log, update.state))
+    one.trace.write(b"hello\n")
+    run(one.reporter.finish(Result("script_failure", 3)))
+    assert settled == [(b"hello\n", "failed")]
 
 
 def test_a_coordinator_whose_log_is_another_gets_all_of_it_again() -> None:
@@ -260,11 +270,13 @@ def test_a_coordinator_that_has_less_says_from_where() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 416])
-def test_a_part_that_is_refused_is_not_sent_again_at_once(status: int) -> None:
-    one = scene(Coordinator([Answer(status, "running") for _ in range(100)]))
+def test_a_part_that_is_refused_is_not_sent_again_at_once_and_keeps_no_end_from_being_told(
+    status: int,
+) -> None:
+    one = scene(Coordinator([Answer(status, "running") for _ in range(FINAL_TRIES)]))
     one.trace.write(b"hello\n")
     assert run(one.reporter.finish(Result())) > 100
-    assert one.calls == ["trace 0+6"] * FINAL_TRIES
+    assert one.calls == ["trace 0+6"] * FINAL_TRIES + ["update success"]
 
 
 def test_a_growing_log_is_sent_as_it_grows() -> None:
@@ -331,18 +343,3 @@ def test_a_job_that_is_being_canceled_may_end_well() -> None:
     assert one.trace.sent == 6
     run(one.reporter.finish(Result("job_canceled")))
     assert one.calls[-1] == "update failed"
-
-
-@pytest.mark.parametrize("log", [b"", b"begun\n"])
-def test_the_end_of_an_interrupted_job_comes_after_what_its_log_holds(log: bytes) -> None:
-    coordinator = Coordinator(log=log)
-    run(tell_interrupted(cast("CoordinatorClient", coordinator), 7, "glcbt-x"))
-    assert coordinator.log.startswith(log + b"\n")
-    assert b"the runner was killed" in coordinator.log
-    (update,) = coordinator.updates
-    assert (update.state, update.failure_reason) == ("failed", "runner_system_failure")
-
-
-def test_a_coordinator_that_knows_an_interrupted_job_no_more_is_content() -> None:
-    coordinator = Coordinator([Answer(403, "failed"), Answer(403, "failed")])
-    assert run(tell_interrupted(cast("CoordinatorClient", coordinator), 7, "glcbt-x")) == 0

@@ -40,3 +40,10 @@ def test_a_flag_leaves_it_to_people() -> None:
 def test_a_token_whose_beginning_is_not_known_is_left_alone(obtained: datetime | None) -> None:
     assert due_at(section(obtained=obtained)) == END
     assert not due(section(obtained=obtained), END - timedelta(seconds=1))
+
+
+def test_a_clock_that_jumps_and_is_set_right_again_costs_no_token_its_exchange() -> None:
+    year = timedelta(days=365)
+    in_time = BEGIN + timedelta(days=80)
+    # Ahead, its end seems to be over: the server would say so, and nothing is asked. Behind, it is early.
+    assert [due(section(), now) for now in (in_time + year, in_time - year, in_time)] == [False, False, True]

@@ -42,7 +42,7 @@ def run(
         capture_output=True,
         text=True,
         env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **(environment or {})},
-        timeout=20,
+        timeout=60,
     )
 
 
@@ -189,7 +189,7 @@ def test_a_name_that_shells_keep_for_themselves_ends_no_script(name: str, tmp_pa
 
 def test_the_best_shell_of_the_image_is_taken() -> None:
     command = script.detect_shell()
-    done = subprocess.run(command, input="echo shell $0; exit 5", capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command, input="echo shell $0; exit 5", capture_output=True, text=True, timeout=60)
     best = next(shell for shell in script.SHELLS if Path(shell).exists())
     assert (done.returncode, done.stdout) == (5, f"shell {best}\n")
 
@@ -204,7 +204,7 @@ def test_a_shell_that_is_asked_to_end_ends_with_its_command(tmp_path: Path, shel
         while process.stdout.readline() != "begun\n":
             pass
         process.terminate()
-        assert process.wait(timeout=20) == 1
+        assert process.wait(timeout=60) == 1
         subprocess.run(["pkill", "-P", str(process.pid)], check=False)
 
 
@@ -239,7 +239,7 @@ def test_with_script_sections_a_command_of_several_lines_is_shown_whole_and_fold
     tmp_path: Path, shell: str
 ) -> None:
     text = script.step(["echo one\necho two"], str(tmp_path), options=options(sections=True))
-    done = subprocess.run([shell], input=text.encode(), capture_output=True, check=True, timeout=20)
+    done = subprocess.run([shell], input=text.encode(), capture_output=True, check=True, timeout=60)
     lines = done.stdout.decode().split("\n")
     assert re.fullmatch(
         r"section_start:\d{10,}:section_script_step_0\[hide_duration=true,collapsed=true\]\r\x1b\[0K.*echo one.*",

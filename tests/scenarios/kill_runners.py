@@ -13,8 +13,9 @@ from tests.coordinator.server import Project
 from tests.runner.process import Manager
 
 from shipline.engine.client import connect
-from shipline.engine.labels import OWNER
+from shipline.engine.labels import OWNER, ROLE
 from shipline.engine.reap import reap
+from shipline.runner.engines import ROLES
 from shipline.supervisor.system import bridge_gateway
 
 
@@ -48,7 +49,7 @@ def managing_with_engine(
         if manager.process is not None and manager.process.poll() is None:
             manager.process.kill()
             manager.process.wait()
-        _remove(docker_host, owner_of(manager))
+        remove(docker_host, owner_of(manager))
 
 
 def owner_of(manager: Manager) -> str:
@@ -65,7 +66,7 @@ async def gateway(docker_host: str) -> str:
 
 
 async def left_on_the_engine(docker_host: str, owners: list[str]) -> list[str]:
-    """Containers, networks and volumes with one of these owners."""
+    """Containers, networks and volumes with one of these owners; but what is kept for jobs to come."""
     found = []
     async with connect(docker_host) as docker:
         for owner in owners:
@@ -74,11 +75,11 @@ async def left_on_the_engine(docker_host: str, owners: list[str]) -> list[str]:
             found += [f"container {one['Names'][0]} ({one['State']})" for one in containers]
             found += [f"network {one['Name']}" for one in await docker.networks.list(filters=filters)]
             volumes = (await docker.volumes.list(filters=filters)).get("Volumes") or []
-            found += [f"volume {one['Name']}" for one in volumes]
+            found += [f"volume {one['Name']}" for one in volumes if one["Labels"].get(ROLE) in ROLES]
     return found
 
 
-def _remove(docker_host: str, owner: str) -> None:
+def remove(docker_host: str, owner: str) -> None:
     """Whatever went wrong, this run's things do not stay."""
 
     async def removed() -> None:

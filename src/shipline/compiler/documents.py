@@ -10,6 +10,8 @@ from shipline.compiler.limits import DEFAULT_LIMITS, Limits
 from shipline.compiler.loading import Loader, Part
 from shipline.compiler.nodes import Node, YamlError
 
+# As quoted texts write it; there is no other way for one to come into a text.
+_NUL = re.compile(r"\\(?:0|x00|u0000|U00000000)")
 _SEPARATOR = re.compile(r"^---\s+", re.MULTILINE | re.ASCII)
 
 
@@ -83,7 +85,22 @@ def _parts(text: str, limits: Limits) -> list[Part]:
 def _load(file: str, part: Part, limits: Limits) -> Node | None:
     """None for a document that says nothing: no value, or an empty one."""
     root = Loader(file, part, limits).load()
+    if root is not None and _NUL.search(part.text) is not None:
+        _refuse_nul(root)
     return None if root is None or _is_blank(root.value) else root
+
+
+def _refuse_nul(node: Node) -> None:
+    """No variable, argument or name can hold one, and no database stores it."""
+    if isinstance(node.value, dict):
+        for name, value in node.value.items():
+            _refuse_nul(node.key(name).holding(name))
+            _refuse_nul(value)
+    elif isinstance(node.value, list):
+        for item in node.value:
+            _refuse_nul(item)
+    elif isinstance(node.value, str) and "\0" in node.value:
+        raise YamlError("A text holds a NUL character, which cannot be stored", node.line, node.column)
 
 
 def _is_blank(value: Any) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
@@ -40,6 +40,7 @@ class Ability(StrEnum):
     CREATE_RELEASE = "create_release"
     SET_COMMIT_STATUS = "set_commit_status"
     ERASE_JOB = "erase_job"
+    FORCE_CANCEL = "force_cancel"
     DELETE_ARTIFACTS = "delete_artifacts"
     CREATE_TRIGGER = "create_trigger"
     READ_VARIABLES = "read_variables"
@@ -72,6 +73,7 @@ LEVELS: Mapping[Ability, int] = {
     Ability.CREATE_RELEASE: DEVELOPER,
     Ability.SET_COMMIT_STATUS: DEVELOPER,
     Ability.ERASE_JOB: MAINTAINER,
+    Ability.FORCE_CANCEL: MAINTAINER,
     Ability.DELETE_ARTIFACTS: MAINTAINER,
     Ability.CREATE_TRIGGER: MAINTAINER,
     Ability.READ_VARIABLES: MAINTAINER,
@@ -111,13 +113,18 @@ def may(user: User | AnonymousUser | None, project: Project, ability: Ability) -
 
 
 def _is_open(user: User | AnonymousUser | None, visibility: str) -> bool:
-    return visibility == "public" or (visibility == "internal" and user is not None and user.is_authenticated)
+    return visibility == "public" or (visibility == "internal" and is_somebody(user))
+
+
+def is_somebody(user: User | AnonymousUser | None) -> TypeGuard[User]:
+    """Who is blocked is nobody any more: neither their tokens do anything, nor what runs in their name."""
+    return user is not None and user.is_authenticated and user.is_active
 
 
 def level(user: User | AnonymousUser | None, project: Project) -> int:
     """The user's access level: the highest of the roles in the project and in the groups that it lies in.
     Administrators own everything, and everybody what lies in their own namespace."""
-    if user is None or not user.is_authenticated:
+    if not is_somebody(user):
         return GUEST if project.visibility == "public" else NONE
     if user.is_superuser:
         return ADMIN
@@ -130,7 +137,7 @@ def level(user: User | AnonymousUser | None, project: Project) -> int:
 
 def group_level(user: User | AnonymousUser | None, group: Group) -> int:
     """The highest of the roles in the group and those above it."""
-    if user is None or not user.is_authenticated:
+    if not is_somebody(user):
         return NONE
     if user.is_superuser:
         return ADMIN
@@ -156,7 +163,7 @@ def may_see(user: User | AnonymousUser | None, project: Project) -> bool:
 
 def visible_projects(user: User | AnonymousUser | None) -> QuerySet[Project]:
     """Those of which the user may know."""
-    if user is None or not user.is_authenticated:
+    if not is_somebody(user):
         return Project.objects.filter(visibility="public")
     if user.is_superuser:
         return Project.objects.all()

@@ -11,7 +11,7 @@ from django.db import transaction
 from shipline.coordinator.canceling import SOMEBODY, cancel_one, cancel_pipeline
 from shipline.coordinator.database import again_after_deadlock
 from shipline.coordinator.deployments import why_outdated
-from shipline.coordinator.downstream import wait_again
+from shipline.coordinator.downstream import lock_above, wait_again
 from shipline.coordinator.job_inputs import checked_inputs
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.progress import (
@@ -29,6 +29,7 @@ from shipline.coordinator.progress import (
 from shipline.model.status import FINISHED, JobStatus
 from shipline.model.variable import Variable
 
+_TO_BE_STARTED = (JobStatus.MANUAL, JobStatus.SCHEDULED)
 __all__ = ["cancel_job", "cancel_pipeline", "play_job", "retry_job", "retry_pipeline"]
 
 
@@ -36,7 +37,29 @@ __all__ = ["cancel_job", "cancel_pipeline", "play_job", "retry_job", "retry_pipe
 def cancel_job(job: Job) -> None:
     """A running job is told so at its runner's next word, and runs its after_script if the runner can."""
     with transaction.atomic():
-        cancel_one(lock(job), SOMEBODY)
+        cancel_one(_lock_to_cancel(job), SOMEBODY)
+        advance_pipeline(job.pipeline_id)
+
+
+def _lock_to_cancel(job: Job) -> Job:
+    """Before anything of its child pipelines: those lie below."""
+    locked = lock(job)
+    if locked.bridge:
+        lock_pipeline(locked.pipeline_id)
+    return locked
+
+
+@again_after_deadlock
+def force_cancel_job(job: Job) -> None:
+    """One that is being cancelled already is over now; its runner is told so at its next word. Others are cancelled
+    as by `cancel_job`. Raises RefusedChange."""
+    with transaction.atomic():
+        locked = _lock_to_cancel(job)
+        if locked.status == JobStatus.CANCELING:
+            change_status(locked, JobStatus.CANCELED, "somebody cancelled it by force")
+            tell(f"job:{job.pk}")
+        else:
+            cancel_one(locked, SOMEBODY)
         advance_pipeline(job.pipeline_id)
 
 
@@ -45,12 +68,14 @@ def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
     """A finished job once more; jobs that were skipped because of it get their chance too. A trigger job starts
     a new pipeline. Raises RefusedChange and InvalidInputs."""
     with transaction.atomic():
-        fresh = _again(lock(job), inputs)
+        lock_above(job.pipeline)
+        job = lock(job)
+        fresh = _again(job, inputs)
         _revive(job.pipeline, f"{job.name} is retried")
         wait_again(job.pipeline)
         advance_pipeline(job.pipeline_id)
         fresh = lock(fresh)
-        if fresh.status == JobStatus.MANUAL:
+        if fresh.status in _TO_BE_STARTED:
             # Whoever retries it has started it by hand.
             _start(fresh)
     fresh.refresh_from_db()
@@ -58,7 +83,9 @@ def retry_job(job: Job, inputs: Mapping[str, Any] | None = None) -> Job:
 
 
 def _start(job: Job, reason: str = "somebody started it") -> None:
+    """What was skipped because nobody had started it gets its chance too."""
     start(job, reason)
+    _revive(job.pipeline, f"{job.name} was started")
     wait_again(job.pipeline)
     advance_pipeline(job.pipeline_id)
     tell("queue", f"job:{job.pk}")
@@ -85,9 +112,10 @@ def _revive(pipeline: Pipeline, reason: str) -> None:
 def retry_pipeline(pipeline: Pipeline) -> None:
     """Every job that failed or was cancelled once more."""
     with transaction.atomic():
+        lock_above(pipeline)
         lock_pipeline(pipeline.pk)
         rows = Job.objects.select_for_update(of=("self",), no_key=True).select_related("project", "pipeline")
-        over = rows.filter(pipeline=pipeline, retried=False)
+        over = rows.filter(pipeline=pipeline, retried=False).order_by("pk")
         found = list(over.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)))
         for job in found:
             # One that must not deploy any more is left as it is.
@@ -106,11 +134,13 @@ def play_job(
     inputs: Mapping[str, Any] | None = None,
     reason: str = "somebody started it",
 ) -> None:
-    """Start a manual job, with what it is given for this once. Raises RefusedChange and InvalidInputs."""
+    """Start a manual job, or a delayed one before its time, with what it is given for this once. Raises
+    RefusedChange and InvalidInputs."""
     with transaction.atomic():
+        lock_above(job.pipeline)
         job = lock(job)
-        if job.status != JobStatus.MANUAL:
-            raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual job can be started.")
+        if job.status not in _TO_BE_STARTED:
+            raise RefusedChange(f"Job {job.pk} is {job.status}; only a manual or delayed job can be started.")
         job.variables = VARIABLES.dump_python(tuple(variables), mode="json")
         job.inputs = checked_inputs(definition_of(job), inputs or {})
         _start(job, reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shipline.coordinator import access
+from shipline.coordinator.artifacts import may_download
 from shipline.coordinator.definitions import definition_of
 from shipline.coordinator.dependencies import sources_of
 from shipline.coordinator.job_variables import hidden, secrets_of, values_of
@@ -52,7 +53,16 @@ def _of_others(job: Job, definition: JobDefinition) -> list[JobArtifact]:
             giver = _giver(job, need, lambda text: expand(text, value_of))
         except MissingDependency as error:
             raise MissingDependency(hidden(str(error), secrets_of(job))) from None
-        rows = list(JobArtifact.objects.select_related("job").filter(job=giver).order_by("id"))
+        stored = JobArtifact.objects.select_related("job__project").filter(job=giver).order_by("id")
+        if need.project is not None and giver.project_id != job.project_id:
+            # Whose code everybody reads may keep what its jobs leave to itself.
+            rows = [one for one in stored if may_download(job.pipeline.user, one)]
+            if stored and not rows:
+                raise MissingDependency(
+                    f"the artifacts of job {giver.name} ({giver.pk}) are not for whoever started this pipeline"
+                )
+        else:
+            rows = list(stored)
         if not rows:
             raise MissingDependency(
                 f"job {giver.name} ({giver.pk}) of pipeline #{giver.pipeline_id} has no artifacts, or they have "

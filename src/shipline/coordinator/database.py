@@ -41,6 +41,8 @@ IDLE_SECONDS = 60.0
 # Advisory locks of this database; the first number says that they are ours.
 LOCK_SPACE, STARTING, SWEEPING = 0x5348, 1, 2
 DEADLOCK_RETRIES = 3
+# So many times is a statement of `often` asked before PostgreSQL keeps its plan.
+PREPARED_AFTER = 5
 Settings = dict[str, Any]
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -98,7 +100,8 @@ def _postgresql(url: str) -> Settings:
         # A connection stays with its thread; whether it is alive is looked at by `usable_connection`.
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": options,
+        # Only what `often` asks can be prepared; Django's own cursors write values into the statement.
+        "OPTIONS": {**options, "prepare_threshold": PREPARED_AFTER},
     }
 
 
@@ -165,6 +168,25 @@ def starting_alone() -> Iterator[None]:
             yield
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, STARTING])
+
+
+@contextmanager
+def often() -> Iterator[Any]:
+    """A cursor for the few statements that every hand-out asks: PostgreSQL parses and plans each of them once per
+    connection, which takes it longer than the answer. Values go beside the statement, so `%s` may only stand where
+    PostgreSQL itself can tell the type."""
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        with connection.cursor() as cursor:
+            yield cursor
+        return
+    import psycopg
+
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
 
 
 def usable_connection(last_used: float) -> float:

@@ -49,6 +49,10 @@ def parse(text: bytes) -> tuple[Variable, ...]:
         key, value = match[1].strip(), match[2].strip()
         if not _KEY.fullmatch(key):
             raise BadDotenv(f"Invalid Format: line {number}: the name may hold letters, digits and _ only")
+        if "\0" in value:
+            raise BadDotenv(
+                f"Invalid Format: line {number}: the value holds a NUL character, which no variable can"
+            )
         found[key] = Variable(key, value)
     if len(found) > VARIABLES_LIMIT:
         raise BadDotenv(f"Dotenv files cannot have more than {VARIABLES_LIMIT} variables")

@@ -8,13 +8,15 @@ from dataclasses import asdict
 from typing import Any
 
 import yaml
-from django.db import transaction
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import InterfaceError, OperationalError, transaction
 
 from shipline.coordinator import access
 from shipline.coordinator.asked import Asked, Created, RefUpdate
 from shipline.coordinator.job_variables import hidden, secrets_of, values_of
 from shipline.coordinator.lineage import ancestors, family_size, line_of
 from shipline.coordinator.models import Job, Pipeline, Project
+from shipline.coordinator.one_by_one import one_by_one
 from shipline.coordinator.permissions import NotAllowed, check_may_run
 from shipline.coordinator.progress import (
     VARIABLES,
@@ -22,7 +24,9 @@ from shipline.coordinator.progress import (
     change_status,
     definition_of,
     lock,
+    lock_pipeline,
     new_attempt,
+    start,
     tell,
 )
 from shipline.coordinator.repositories import ZERO
@@ -39,13 +43,19 @@ Create = Callable[..., Created]
 def see_to_all(create: Create) -> None:
     """Everything that trigger jobs wait for: their pipelines are made with `create`, or looked at."""
     related = Job.objects.select_related("project", "pipeline", "pipeline__user", "pipeline__merge_request")
-    for job in related.filter(bridge=True, status=JobStatus.RUNNING).order_by("pk"):
-        try:
-            _see_to(job, create)
-        except Exception:
-            # It must not keep the others waiting for ever.
-            logging.getLogger(__name__).exception("trigger job %s cannot be carried out", job.pk)
-            _fail(job, "downstream_pipeline_creation_failed", ["The coordinator's log says what went wrong."])
+    jobs = related.filter(bridge=True, status=JobStatus.RUNNING).order_by("pk")
+    one_by_one(jobs, lambda job: _see_to_or_fail(job, create), "trigger jobs")
+
+
+def _see_to_or_fail(job: Job, create: Create) -> None:
+    try:
+        _see_to(job, create)
+    except (ObjectDoesNotExist, InterfaceError, OperationalError):
+        # It is gone, or the database is busy or away: nothing is wrong with the job.
+        raise
+    except Exception:
+        logging.getLogger(__name__).exception("trigger job %s cannot be carried out", job.pk)
+        _fail(job, "downstream_pipeline_creation_failed", ["The coordinator's log says what went wrong."])
 
 
 def _see_to(job: Job, create: Create) -> None:
@@ -225,6 +235,24 @@ def _fail(job: Job, failure_reason: str, problems: list[str]) -> None:
         tell(f"job:{job.pk}")
 
 
+def pipeline_deleted(job: Job) -> None:
+    """A trigger job that waits for a pipeline which is gone would wait for ever, or make another."""
+    with transaction.atomic():
+        locked = lock(job)
+        if locked.status != JobStatus.RUNNING:
+            return
+        locked.notices = ["The pipeline that this job waited for was deleted: retry it to start another."]
+        change_status(locked, JobStatus.FAILED, "its pipeline was deleted", failure_reason="unknown_failure")
+        advance_pipeline(job.pipeline_id)
+        tell(f"job:{job.pk}")
+
+
+def lock_above(pipeline: Pipeline) -> None:
+    """To be called first by whoever will call `wait_again`: the outermost comes first, as `progress.lock` says."""
+    for above in reversed(line_of(pipeline)[1:]):
+        lock_pipeline(above.pk)
+
+
 def wait_again(pipeline: Pipeline) -> None:
     """Something of a pipeline runs again: a trigger job that has followed it to its end waits once more, in a
     new attempt, and so do those above."""
@@ -237,7 +265,7 @@ def wait_again(pipeline: Pipeline) -> None:
     fresh = new_attempt(bridge)
     Pipeline.objects.filter(pk=pipeline.pk).update(upstream_job=fresh)
     pipeline.upstream_job = fresh
-    change_status(fresh, JobStatus.PENDING, "its pipeline runs again")
+    start(fresh, "its pipeline runs again")
     for skipped in Job.objects.filter(pipeline=bridge.pipeline, retried=False, status=JobStatus.SKIPPED):
         change_status(skipped, JobStatus.CREATED, f"{bridge.name} waits again", finished_at=None)
     wait_again(bridge.pipeline)

@@ -5,22 +5,25 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from shipline.compiler.keywords.environment import environment_slug
-from shipline.coordinator import actions
+from shipline.coordinator import access, actions, protections
 from shipline.coordinator.definitions import definition_of
 from shipline.coordinator.deployments import is_url, last_deployment, stopped
 from shipline.coordinator.models import Deployment, Environment, Job, Project
+from shipline.coordinator.one_by_one import one_by_one
 from shipline.coordinator.progress import RefusedChange
 from shipline.errors import ShiplineError
 from shipline.model.definition import When
 from shipline.model.environment import NAME_WORDS, EnvironmentState, Tier, guess_tier, is_name
 from shipline.model.status import FINISHED, JobStatus
 from shipline.pipeline.deployments import FINISHED_DEPLOYMENT
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 # GitLab lets somebody try again when a stop job has not succeeded for this long.
 LONG_STOPPING = timedelta(weeks=1)
@@ -89,6 +92,13 @@ def stop_jobs(environment: Environment) -> list[Job]:
     return [job for job in reached if definition_of(job).when is When.MANUAL]
 
 
+def may_stop(user: User | AnonymousUser, environment: Environment) -> bool:
+    """Who may play jobs, and those very jobs that stop it: on a protected branch they have its secrets."""
+    if not access.may(user, environment.project, access.Ability.PLAY_JOB):
+        return False
+    return all(protections.may_run(user, job.pipeline) for job in stop_jobs(environment))
+
+
 def stop(environment: Environment, reason: str = "", *, force: bool = False) -> Environment:
     """Start the jobs that stop it; without any, or by `force`, it is stopped at once. One that is not available
     is left as it is."""
@@ -127,7 +137,10 @@ def stop_for_branch(project: Project, branch: str) -> None:
 
 def sweep(now: datetime) -> None:
     """Stop those whose time is over, and let those be stopped again whose stop job never succeeded."""
-    for environment in Environment.objects.filter(state=_AVAILABLE, auto_stop_at__lte=now):
+
+    def end(environment: Environment) -> None:
         stop(environment, f"the time of environment {environment.name} is over (auto_stop_in)")
+
+    one_by_one(Environment.objects.filter(state=_AVAILABLE, auto_stop_at__lte=now), end, "environments")
     long_ago = Environment.objects.filter(state=EnvironmentState.STOPPING, updated_at__lt=now - LONG_STOPPING)
-    long_ago.update(state=_AVAILABLE, updated_at=timezone.now())
+    long_ago.update(state=_AVAILABLE, updated_at=now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -48,6 +48,7 @@ class Events:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._called: dict[str, list[Callable[[], None]]] = defaultdict(list)
         # A restarted coordinator must not find the numbers of the one before it current.
         self._epoch = secrets.token_hex(4)
         self._queue = 0
@@ -76,14 +77,23 @@ class Events:
         for topic in topics:
             if topic == "queue":
                 self._queue += 1
-            for event in self._waiting.get(topic, ()):
-                event.set()
+            self._wake(topic)
+
+    def _wake(self, topic: str) -> None:
+        for event in self._waiting.get(topic, ()):
+            event.set()
+        for function in self._called.get(topic, ()):
+            function()
 
     def wake_all(self) -> None:
         """Anything may have changed. On the loop's thread."""
-        for events in self._waiting.values():
-            for event in events:
-                event.set()
+        for topic in {*self._waiting, *self._called}:
+            self._wake(topic)
+
+    def call(self, topic: str, function: Callable[[], None]) -> None:
+        """From now on `function` is called whenever `topic` is told, and when we are stopping. On the loop's
+        thread, as it is itself."""
+        self._called[topic].append(function)
 
     def look_at(self, topic: str) -> None:
         """Somebody asks how it stands, and will again: a program that follows a job by REST."""

@@ -35,8 +35,11 @@ def push_facts(
     source: str,
     user: User | None,
     asked: Asked = NOTHING_MORE,
+    *,
+    withhold: bool = False,
 ) -> PushFacts:
-    """What a pipeline for this update is compiled with."""
+    """What a pipeline for this update is compiled with. `withhold`: without the values of protected variables, as
+    nobody is meant who may run one on that branch or tag."""
     repositories = services().repositories
 
     def changed_since(ref: str) -> frozenset[str]:
@@ -50,7 +53,7 @@ def push_facts(
     settings = settings_variables(project)
 
     def set_for(environment: str | None) -> tuple[Variable, ...]:
-        return (*scoped_values(settings, environment, protected=protected), *asked.variables)
+        return (*scoped_values(settings, environment, protected=protected and not withhold), *asked.variables)
 
     push = PushFacts(
         ref=update.ref,

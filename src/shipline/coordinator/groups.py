@@ -46,6 +46,13 @@ def check_path(full_path: str) -> None:
         raise InvalidPath("path", f"is too long (maximum is {PATH_LIMIT} characters)")
 
 
+def check_segment(path: str) -> None:
+    """What something is called in its namespace: one segment, so that nobody gets into another namespace by it.
+    Raises InvalidPath."""
+    if "/" in path:
+        raise InvalidPath("path", "can contain only letters, digits, '_', '-' and '.'")
+
+
 def is_taken(full_path: str) -> bool:
     """Groups, users' namespaces and projects share one space of paths."""
     return (
@@ -59,6 +66,7 @@ def create_group(
     parent: Group | None, path: str, creator: User | None, values: Mapping[str, object]
 ) -> Group:
     """A group of which the creator is an owner. Raises InvalidPath."""
+    check_segment(path)
     full_path = f"{parent.full_path}/{path}" if parent is not None else path
     check_path(full_path)
     with transaction.atomic():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
-from django.db import connection
 from django.utils import timezone
 
 from shipline.coordinator.cache_keys import key_files_of
 from shipline.coordinator.cross_needs import artifacts_for
+from shipline.coordinator.database import often
 from shipline.coordinator.id_tokens import id_tokens
 from shipline.coordinator.job_inputs import with_inputs, with_values
 from shipline.coordinator.job_payload import JobFacts, variables
@@ -27,7 +28,7 @@ COUNTED_RUNNING = 100
 _COUNT_RUNNING = """
 SELECT count(*) FROM (
     SELECT 1 FROM coordinator_job job JOIN coordinator_runner runner ON runner.id = job.runner_id
-    WHERE job.status = 'running' AND job.demand >= %s AND job.demand < %s AND job.id <> %s
+    WHERE job.status = 'running' AND job.demand >= %s AND job.demand < %s
         AND runner.runner_type = 'instance_type'
     LIMIT %s
 ) counted
@@ -112,12 +113,19 @@ def facts_of_job(
             for variable in read_dotenv(artifact)
         ),
     )
+    if not definition.id_tokens:
+        return facts
     tokens = id_tokens(job, definition, runner, facts.environment, variables(facts), facts.timeout)
     return replace(facts, id_tokens=tokens)
 
 
 def _running(job: Job) -> int:
-    """Runners are told a bucket, whose last is "more": so many are counted."""
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT_RUNNING, [f"{job.project_id}:", f"{job.project_id};", job.pk, COUNTED_RUNNING])
+    """Runners are told a bucket, whose last is "more": so many are counted, and large numbers are rough."""
+    project = job.project_id
+    return services().counts.of(("running", project), time.monotonic(), lambda: _count_running(project))
+
+
+def _count_running(project_id: int) -> int:
+    with often() as cursor:
+        cursor.execute(_COUNT_RUNNING, [f"{project_id}:", f"{project_id};", COUNTED_RUNNING])
         return int(cursor.fetchone()[0])

@@ -1,7 +1,8 @@
 """What a runner says of its job's state.
 
 A manager that knows the two-phase commit gets a job that stays pending. It says `pending` to keep it while it makes
-itself ready, and `running` to begin; if it says nothing the sweep gives the job back (sweep_plan.py).
+itself ready, and `running` to begin; if it says nothing the sweep gives the job back (sweep_plan.py). One that says
+`failed` will not begin it: refused as GitLab does, and the job is back in the queue at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from django.utils import timezone
 from shipline.coordinator import traces
 from shipline.coordinator.coverage import coverage_in
 from shipline.coordinator.job_releases import Made, make_release
-from shipline.coordinator.jobs import is_live, is_waiting, job_for_runner, over
+from shipline.coordinator.jobs import give_back, is_live, is_waiting, job_for_runner, over
 from shipline.coordinator.models import Job
 from shipline.coordinator.progress import change_status, definition_of, job_began, job_ended, lock
 from shipline.coordinator.refusal import NotKnown, Refusal
@@ -23,6 +24,7 @@ from shipline.model.status import JobStatus
 from shipline.protocols import runner_api as api
 
 EXIT_CODES = 1 << 31
+NOT_BEGUN = "400 Bad request - the job has not been begun: state may be pending or running"
 MISMATCH = "This log is not whole: the runner sent {said}, {stored} arrived."
 
 
@@ -42,6 +44,9 @@ def update_job(job_id: int, token: str, update: api.JobUpdate) -> Job:
     if update.exit_code is not None and not -EXIT_CODES <= update.exit_code < EXIT_CODES:
         raise Refusal(400, "400 Bad request - exit_code is not one that a program can have")
     job = job_for_runner(job_id, token)
+    if update.state == "failed" and is_waiting(job):
+        give_back(job, "the runner that had it did not begin it: it waits for another")
+        raise Refusal(400, NOT_BEGUN)
     # Looked at before the lock: a large log takes a while, and nobody else may write meanwhile.
     ending = _look_at_log(job, update) if update.state in ("success", "failed") and is_live(job) else Ending()
     if update.state == "success" and job.status == JobStatus.RUNNING:
@@ -70,7 +75,7 @@ def _before_it_runs(job: Job, state: str) -> None:
         change_status(job, JobStatus.RUNNING, f"runner {job.runner_id} has it")
         job_began(job)
     else:
-        raise Refusal(400, "400 Bad request - the job has not been begun: state may be pending or running")
+        raise Refusal(400, NOT_BEGUN)
 
 
 def _while_it_runs(job: Job, update: api.JobUpdate, ending: Ending) -> None:
@@ -91,12 +96,11 @@ def _while_it_runs(job: Job, update: api.JobUpdate, ending: Ending) -> None:
 
 
 def _finish(job: Job, status: JobStatus, failure_reason: str, exit_code: int | None, ending: Ending) -> None:
-    reason = "" if status is JobStatus.SUCCESS else failure_reason.replace("_", " ")
+    failed = "" if status is JobStatus.SUCCESS else failure_reason.replace("_", " ")
+    reason = ending.release.failure or failed
     if job.status == JobStatus.CANCELING:
         # However it ended then, it is over for the reason that it was cancelled for.
         status, reason = JobStatus.CANCELED, job.reason
-    if ending.release.failure:
-        reason = ending.release.failure
     told = (ending.notice, ending.release.notice, ending.release.failure)
     job.notices = [*job.notices, *(line for line in told if line)]
     if exit_code is not None and exit_code in definition_of(job).allow_failure_exit_codes:

@@ -9,7 +9,7 @@ from shipline.coordinator.models import Job
 from shipline.coordinator.prepared import Prepared
 from shipline.coordinator.progress import advance_pipeline, change_status, lock, tell
 from shipline.coordinator.refusal import NotKnown, Refusal
-from shipline.model.status import FINISHED, JobStatus
+from shipline.model.status import JobStatus
 
 # The database's numbers end here.
 ID_LIMIT = 1 << 63
@@ -45,13 +45,16 @@ def over(job: Job) -> Refusal:
     return Refusal(403, f"403 Forbidden - Job is not running: {job.status}")
 
 
-def give_up(job: Job, failure_reason: str, reason: str) -> None:
+def give_up(job: Job, failure_reason: str, reason: str, advice: str = "") -> None:
+    """Nobody will end it any more, unless something has become of it since it was read. Its log says why, and what
+    to do about it: its runner cannot."""
     with transaction.atomic():
         locked = lock(job)
-        if locked.status in FINISHED:
+        if locked.status != job.status or locked.contacted_at != job.contacted_at:
             return
         canceling = locked.status == JobStatus.CANCELING
         status = JobStatus.CANCELED if canceling else JobStatus.FAILED
+        locked.notices = [*locked.notices, f"Job {status.value}: {reason}. {advice}".rstrip()]
         reason = f"{locked.reason}; {reason}" if canceling else reason
         change_status(locked, status, reason, failure_reason=failure_reason)
         advance_pipeline(job.pipeline_id)
@@ -59,11 +62,12 @@ def give_up(job: Job, failure_reason: str, reason: str) -> None:
 
 
 def give_back(job: Job, reason: str) -> None:
-    """To the queue, from a manager that has not begun it. Its token stays known until another gets the job, so
-    that the manager is told what became of it (409)."""
+    """To the queue, from a manager that has not begun it, and said nothing since the job was read. Its token stays
+    known until another gets the job, so that the manager is told what became of it (409)."""
     with transaction.atomic():
         locked = lock(job)
-        if not is_waiting(locked):
+        same = (locked.contacted_at, locked.token_hash) == (job.contacted_at, job.token_hash)
+        if not is_waiting(locked) or not same:
             return
         locked.runner = locked.runner_manager = None
         locked.contacted_at = None

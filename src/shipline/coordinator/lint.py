@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shipline.compiler import CommitFacts, Compiled, Problem, compile_pipeline
 from shipline.compiler.limits import chosen_limits
 from shipline.compiler.sources import NOTHING, Sources
+from shipline.coordinator import protections
 from shipline.coordinator.asked import RefUpdate
 from shipline.coordinator.configuration import CONFIG_PATH
 from shipline.coordinator.facts import push_facts
@@ -31,7 +32,9 @@ def lint(project: Project, content: bytes, ref: str, user: User, *, sha: str | N
         return None
     commit = services().repositories.commit(project.pk, sha, ZERO) if sha is not None else None
     update = RefUpdate(ref, kind or "branch", ZERO, commit.sha if commit is not None else ZERO)
-    facts = push_facts(project, update, commit or CommitFacts(ZERO), "push", user)
+    # By rules and messages one could find out what protected variables hold.
+    withhold = not protections.may_run_on(user, project, ref, kind or "branch")
+    facts = push_facts(project, update, commit or CommitFacts(ZERO), "push", user, withhold=withhold)
     limits = chosen_limits(services().config.limits)
     sources: Sources = NOTHING
     if commit is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shipline.coordinator import access, pushes, tokens
+from shipline.coordinator import access, own_pushes, protections, pushes
 from shipline.coordinator.facts import is_draft
 from shipline.coordinator.merge_requests import mark_merged
 from shipline.coordinator.models import MergeRequest
@@ -20,8 +20,8 @@ def merge(request: MergeRequest, user: User, *, sha: str = "", message: str = ""
     what the source branch must be at. Raises Refusal with GitLab's statuses."""
     project, repositories = request.project, services().repositories
     level = access.level(user, project)
-    protected = project.protects(request.target_branch)
-    if level < (access.PUSH_PROTECTED if protected else access.PUSH):
+    rules = protections.matching(protections.rules_of(project), request.target_branch)
+    if level < access.PUSH or (rules and not rules.may_merge(level)):
         raise Refusal(401, "401 Unauthorized")
     if request.state != "opened" or is_draft(request.title):
         raise Refusal(405, "405 Method Not Allowed")
@@ -43,18 +43,11 @@ def merge(request: MergeRequest, user: User, *, sha: str = "", message: str = ""
         made = repositories.merge(project.pk, target, request.sha, text, _name(user), user.email)
     if made is None:
         raise Refusal(422, "Branch cannot be merged: there are conflicts")
-    update = pushes.Update(target, made, ref)
-    # As for a push: should we be gone before it has its pipeline, it gets one later.
-    token = tokens.fresh("merge-")
-    services().pushes[token] = (project.pk, user.pk)
+    update, sha_made = pushes.Update(target, made, ref), made
     try:
-        pushes.note(project.pk, user.pk, token, [update], [])
-        if not repositories.update_ref(project.pk, ref, made, target):
-            raise Refusal(409, "The target branch has moved meanwhile: try again")
-        mark_merged(request, user, made)
-        pushes.received(project.pk, user.pk, [update], [], token)
-    finally:
-        services().pushes.pop(token, None)
+        own_pushes.push(project, user, update, lambda: mark_merged(request, user, sha_made))
+    except own_pushes.Moved as error:
+        raise Refusal(409, "The target branch has moved meanwhile: try again") from error
 
 
 def _name(user: User) -> str:

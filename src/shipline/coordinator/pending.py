@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from django.db import connection
 from django.db.models import QuerySet
 
+from shipline.coordinator.database import often
 from shipline.coordinator.demand import read
 from shipline.coordinator.matching import Waiting
 from shipline.coordinator.models import Job
 from shipline.coordinator.prepared import Prepared
+from shipline.coordinator.services import services
 from shipline.model.status import JobStatus
 
 # So many are counted for `queue_size`, which runners show in their metrics.
@@ -44,7 +47,7 @@ def of_demand(demand: str) -> QuerySet[Job]:
 
 def first_of_each() -> Iterator[tuple[str, Waiting]]:
     """For each demand the oldest job, read without a lock."""
-    with connection.cursor() as cursor:
+    with often() as cursor:
         cursor.execute(_FIRST_OF_EACH)
         rows = cursor.fetchall()
     for word, first in rows:
@@ -82,9 +85,13 @@ _FIRST = Prepared(_first, "a demand")
 
 
 def count(demands: list[str]) -> int:
-    """How many there are, as far as COUNTED."""
+    """How many there are, as far as COUNTED; large numbers are rough."""
+    return services().counts.of(("pending", *demands), time.monotonic(), lambda: _count(demands))
+
+
+def _count(demands: list[str]) -> int:
     counted = 0
-    with connection.cursor() as cursor:
+    with often() as cursor:
         for demand in demands:
             cursor.execute(_COUNT, [demand, COUNTED - counted])
             counted += cursor.fetchone()[0]

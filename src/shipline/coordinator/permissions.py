@@ -27,7 +27,9 @@ class NotAllowed(ShiplineError):
 
 def check_may_run(user: User | AnonymousUser | None, project: Project, ref_type: str, ref: str) -> None:
     """Raises NotAllowed. For a protected branch or tag it takes the right to bring code there: its pipelines have
-    the protected variables."""
+    the protected variables. Schedules and trigger jobs come in the name of users who may have been blocked since."""
+    if user is not None and user.is_authenticated and not user.is_active:
+        raise NotAllowed(f"User {user.get_username()} is blocked and may not run pipelines.")
     if not access.may(user, project, access.Ability.CREATE_PIPELINE):
         raise NotAllowed(
             f"You may not run pipelines in {project.path_with_namespace}: that takes a Developer."

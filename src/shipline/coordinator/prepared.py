@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, models
 from django.db.models import query
 
+from shipline.coordinator.database import often
+
 Row = TypeVar("Row", bound=models.Model)
 
 
@@ -58,7 +60,7 @@ class _Made:
             old if place is None else values[place]
             for old, place in zip(self._parameters, self._places, strict=True)
         ]
-        with connection.cursor() as cursor:
+        with often() as cursor:
             cursor.execute(self._sql, given)
             rows = cursor.fetchall()
         return [self._object(row) for row in self._compiler.apply_converters(rows, self._converters)]
@@ -83,7 +85,7 @@ class PreparedUpdate(Generic[Row]):
         # The one behind the proxy, which looks it up each time that it is asked anything.
         using = connections[DEFAULT_DB_ALIAS]
         values = [one.get_db_prep_save(getattr(row, one.attname), using) for one in self._fields]
-        with using.cursor() as cursor:
+        with often() as cursor:
             cursor.execute(self._sql, [*values, row.pk])
             if not cursor.rowcount:
                 raise DatabaseError(f"{row._meta.label} {row.pk} is gone")

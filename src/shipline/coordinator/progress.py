@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from shipline.coordinator import deployments
 from shipline.coordinator.abilities import missing
+from shipline.coordinator.database import often
 from shipline.coordinator.definitions import JOB_DEFINITION, VARIABLES, definition_of, predefined_of
 from shipline.coordinator.models import Job, Pipeline, ResourceGroup
 from shipline.coordinator.places import InvalidEnvironment, has_place, place
@@ -86,14 +87,19 @@ def lock(job: Job) -> Job:
     """The job as it is now; nobody else changes it until the transaction ends. Whoever changes a status looks
     at the job through this first: what a request has read before may be over.
 
-    Jobs that a runner may get or has are changed by runners' calls, under their own lock; all others together
-    with their pipeline, whose lock comes first. (On SQLite a transaction is alone anyway.)
+    Jobs that a runner may get or has are changed by runners' calls, under their own lock; all others (trigger jobs
+    are never a runner's) together with their pipeline, whose lock comes first. Of several pipelines the outermost
+    comes first. (On SQLite a transaction is alone anyway.)
     """
-    if job.status not in ACTIVE:
+    with_pipeline = job.bridge or job.status not in ACTIVE
+    if with_pipeline:
         lock_pipeline(job.pipeline_id)
     found = _LOCKED.first(job.pk)
     if found is None:
         raise Job.DoesNotExist(f"job {job.pk} is gone")
+    if not with_pipeline and found.status not in ACTIVE:
+        # It has ended while we waited for its row.
+        lock_pipeline(found.pipeline_id)
     return found
 
 
@@ -109,8 +115,12 @@ _LOCKED = Prepared(
 
 def lock_pipeline(pipeline_id: int) -> str:
     """Nobody else moves the pipeline on until the transaction ends. Answers its status."""
-    with connection.cursor() as cursor:
-        lock = "FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
+    return _status(pipeline_id, "FOR NO KEY UPDATE")
+
+
+def _status(pipeline_id: int, lock: str) -> str:
+    with often() as cursor:
+        lock = lock if connection.features.has_select_for_update else ""
         cursor.execute(f"SELECT status FROM coordinator_pipeline WHERE id = %s {lock}", [pipeline_id])  # noqa: S608
         found = cursor.fetchone()
     if found is None:
@@ -150,6 +160,9 @@ def advance_pipeline(pipeline_id: int) -> None:
                 else:
                     fresh = new_attempt(jobs[step.job])
                     jobs[fresh.pk] = fresh
+                    if step.at_once and fresh.status == JobStatus.CREATED:
+                        _enqueue(fresh, step.reason)
+                        topics |= {f"job:{fresh.pk}", "queue"}
         update_status(pipeline, jobs.values())
         tell(*topics)
         _hand_over_resources(jobs.values())
@@ -170,11 +183,20 @@ def _hand_over_resources(jobs: Iterable[Job]) -> None:
 
 def job_began(job: Job) -> None:
     """A job was pending and runs now. Nothing follows from that but its pipeline's own status."""
-    if lock_pipeline(job.pipeline_id) == PipelineStatus.RUNNING:
+    if _runs_already(job.pipeline_id):
         tell(f"pipeline:{job.pipeline_id}", f"job:{job.pk}")
     else:
         advance_pipeline(job.pipeline_id)
         tell(f"job:{job.pk}")
+
+
+def _runs_already(pipeline_id: int) -> bool:
+    """The pipeline runs, and does so until the transaction ends. Jobs of one pipeline begin side by side: they
+    share the lock, where whoever changes the pipeline waits for all of them."""
+    shares = connection.features.has_select_for_update
+    if shares and _status(pipeline_id, "") == PipelineStatus.RUNNING:
+        return _status(pipeline_id, "FOR SHARE") == PipelineStatus.RUNNING
+    return lock_pipeline(pipeline_id) == PipelineStatus.RUNNING
 
 
 def job_ended(job: Job) -> None:
@@ -188,11 +210,11 @@ def job_ended(job: Job) -> None:
 
 
 def _nothing_follows(job: Job) -> bool:
-    """True when it succeeded, others run at its stage or before, and nothing that is yet to come asks for less
-    than whole stages: then nobody's turn has come, and the pipeline runs as before."""
+    """True when it succeeded, others run, or will, at its stage or before, and nothing that is yet to come asks for
+    less than whole stages: then nobody's turn has come, and the pipeline runs as before."""
     if job.status != JobStatus.SUCCESS or job.resource_group_id is not None or job.environment_id is not None:
         return False
-    with connection.cursor() as cursor:
+    with often() as cursor:
         cursor.execute(_GO_ON, [job.pipeline_id, job.stage_index])
         if cursor.fetchone() is None:
             return False
@@ -207,7 +229,7 @@ def _nothing_follows(job: Job) -> bool:
 
 _GO_ON = """
 SELECT 1 FROM coordinator_job
-WHERE pipeline_id = %s AND NOT retried AND status IN ('pending', 'running', 'canceling') AND stage_index <= %s
+WHERE pipeline_id = %s AND NOT retried AND status IN ('pending', 'running') AND stage_index <= %s
 LIMIT 1
 """
 _TO_COME = """
@@ -270,9 +292,13 @@ _JOB = PreparedUpdate(Job, [one.name for one in Job._meta.concrete_fields if one
 
 def start(job: Job, reason: str) -> None:
     """At somebody's word a job's turn has come, whatever is before it. Raises RefusedChange."""
-    change = enqueue(_job_state(job, deployments.why_outdated(job)), reason)
-    if change.status is JobStatus.FAILED:
-        raise RefusedChange(f"Job {job.pk} cannot be started: {change.reason}.")
+    if why := deployments.why_outdated(job):
+        raise RefusedChange(f"Job {job.pk} cannot be started: {why}.")
+    _enqueue(job, reason)
+
+
+def _enqueue(job: Job, reason: str) -> None:
+    change = enqueue(_job_state(job), reason)
     change_status(job, change.status, change.reason)
     refuse_what_cannot_run(job)
 

@@ -13,6 +13,7 @@ from shipline.coordinator.groups import (
     VISIBILITIES,
     InvalidPath,
     check_path,
+    check_segment,
     ensure_namespace,
     is_taken,
 )
@@ -46,6 +47,7 @@ def create_project(
     try:
         if not namespace:
             raise InvalidPath("path", "needs a namespace")
+        check_segment(path)
         check_path(f"{namespace}/{path}")
         with transaction.atomic():
             full = f"{ensure_namespace(namespace).full_path}/{path}"
@@ -81,6 +83,7 @@ def change_project(project: Project, values: Mapping[str, Any]) -> None:
         if (path := values.pop("path", None)) and path != project.path:
             full = f"{project.namespace}/{path}"
             try:
+                check_segment(path)
                 check_path(full)
                 if is_taken(full) and full.lower() != project.path_with_namespace.lower():
                     raise InvalidPath("path", TAKEN)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
+from django.db import InterfaceError, OperationalError, transaction
 
 from shipline.coordinator import access, environments, merge_requests, protections, tokens
 from shipline.coordinator.asked import Asked, Created, RefUpdate
 from shipline.coordinator.models import PendingPush, Project, Release
+from shipline.coordinator.one_by_one import one_by_one
 from shipline.coordinator.permissions import NotAllowed, check_may_give
 from shipline.coordinator.pipelines import create_pipeline
 from shipline.coordinator.push_options import PushOptions, read_options
@@ -19,9 +21,13 @@ from shipline.coordinator.services import services
 
 # As GitLab: a push of more refs than this is somebody mirroring, not somebody shipping.
 PIPELINE_LIMIT = 4
+# What the rows of pipelines can hold.
+NAME_LIMIT = 255
 ERROR_LINES = 30
 # git moves refs within seconds of the first hook; a push that was refused then is forgotten after this.
 PATIENCE = timedelta(minutes=2)
+# So long its second hook is waited for.
+UNDER_WAY = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,10 @@ def check(
         kind = update.ref()
         if kind is None:
             lines.append(f"GitLab: {update.name} is neither a branch nor a tag; only those can be pushed.")
+        elif len(kind[1]) > NAME_LIMIT and update.new != ZERO:
+            lines.append(
+                f"GitLab: The name of a {kind[0]} can have {NAME_LIMIT} characters: {kind[1][:50]}..."
+            )
         elif kind[0] == "branch":
             matching = protections.matching(rules, kind[1])
             lines += _branch(project, kind[1], update, level, matching, environment)
@@ -108,10 +118,13 @@ class Answer:
 def note(
     project_id: int, user_id: int, token: str, updates: Sequence[Update], options: Sequence[str]
 ) -> None:
-    """Remember an allowed push until its pipelines are made. git moves the refs after this, and a crash may come
-    between."""
-    wanted = [update for update in updates if update.new != ZERO and update.ref()]
-    if len(wanted) <= PIPELINE_LIMIT:
+    """Remember an allowed push until its pipelines are made, and what was of deleted refs is gone. git moves the
+    refs after this, and a crash may come between."""
+    wanted = [update for update in updates if update.ref()]
+    if sum(update.new != ZERO for update in wanted) > PIPELINE_LIMIT:
+        # They get no pipelines. What goes with a deleted branch or tag goes all the same.
+        wanted = [update for update in wanted if update.new == ZERO]
+    if wanted:
         PendingPush.objects.create(
             project_id=project_id,
             user_id=user_id or None,
@@ -127,26 +140,60 @@ def received(
     """Create the pipelines of a push."""
     project = Project.objects.get(pk=project_id)
     user = User.objects.filter(pk=user_id).first()
-    pending = PendingPush.objects.filter(token_hash=tokens.digest(token)).first() if token else None
+    pending = None
+    if token:
+        digest = tokens.digest(token)
+        # Another coordinator may have made up for it: then nothing is left of it.
+        gone = PendingPush(project=project, token_hash=digest)
+        pending = PendingPush.objects.filter(token_hash=digest).first() or gone
     return _carry_out(project, user, updates, options, pending)
 
 
 def make_up_for(now: datetime) -> None:
-    """The pipelines of pushes whose refs have moved, but whose second hook was never heard."""
-    under_way = {tokens.digest(token) for token in services().pushes}
-    for pending in PendingPush.objects.select_related("project", "user").order_by("pk"):
-        if pending.token_hash in under_way:
-            continue
-        moved = [
-            Update(*update)
-            for update in pending.updates
-            if services().repositories.name_points_at(pending.project_id, update[2]) == update[1]
-        ]
-        if moved:
+    """What was to come of pushes whose refs have moved, but whose second hook was never heard. The newest may be
+    under way at another coordinator."""
+    under_way = {tokens.digest(token) for token in list(services().pushes)}
+    rows = PendingPush.objects.select_related("project", "user").order_by("pk")
+    left = rows.exclude(token_hash__in=under_way).exclude(
+        created_at__range=(now - UNDER_WAY, now + UNDER_WAY)
+    )
+    one_by_one(left, lambda pending: _make_up(pending, now), "interrupted pushes")
+
+
+def _make_up(pending: PendingPush, now: datetime) -> None:
+    is_old = now - pending.created_at > PATIENCE
+    try:
+        updates = [Update(*update) for update in pending.updates]
+        if moved := [update for update in updates if _has_moved(pending.project_id, update)]:
             _carry_out(pending.project, pending.user, moved, pending.options, pending)
-        if now - pending.created_at > PATIENCE:
-            # git has refused it, or somebody else has pushed over it.
+    except (InterfaceError, OperationalError):
+        raise
+    except Exception:
+        if is_old:
+            # It would fail again and again.
             pending.delete()
+        raise
+    if is_old:
+        # git has refused it, or somebody else has pushed over it.
+        PendingPush.objects.filter(pk=pending.pk).delete()
+
+
+def _has_moved(project_id: int, update: Update) -> bool:
+    return (services().repositories.name_points_at(project_id, update.name) or ZERO) == update.new
+
+
+def _forget(pending: PendingPush, done: Sequence[Update]) -> None:
+    """What is left are refs that git has not moved yet."""
+    words = [[update.old, update.new, update.name] for update in done]
+    with transaction.atomic():
+        row = PendingPush.objects.select_for_update().filter(pk=pending.pk).first()
+        if row is None:
+            return
+        row.updates = [update for update in row.updates if update not in words]
+        if row.updates:
+            row.save(update_fields=["updates"])
+        else:
+            row.delete()
 
 
 def _carry_out(
@@ -180,7 +227,7 @@ def _carry_out(
         lines += told
         made += pipelines
     if pending is not None:
-        pending.delete()
+        _forget(pending, updates)
     return Answer(["", *lines, ""] if lines else [], made if asked.wait else [])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import zlib
-from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Count
@@ -14,6 +13,7 @@ from shipline.coordinator import matching, pending, tokens
 from shipline.coordinator.cross_needs import MissingDependency
 from shipline.coordinator.deployments import why_outdated
 from shipline.coordinator.features import unsupported
+from shipline.coordinator.handed import Handed
 from shipline.coordinator.handing_out import facts_of_job
 from shipline.coordinator.job_payload import JobFacts, notices, payload
 from shipline.coordinator.jobs import give_up
@@ -25,17 +25,6 @@ from shipline.coordinator.stored import Unreadable
 from shipline.model.definition import JobDefinition
 from shipline.model.status import JobStatus
 from shipline.pipeline.deployments import OUTDATED
-from shipline.protocols import runner_api as api
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """What a runner gets. `conflict`: there were jobs for it, and others were quicker with every one.
-    `nobody_waits`: there was no pending job, for any runner."""
-
-    payload: api.JobPayload | None = None
-    conflict: bool = False
-    nobody_waits: bool = False
 
 
 class Unready(Exception):

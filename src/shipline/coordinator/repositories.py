@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,24 @@ from shipline.errors import ShiplineError
 GIT_SECONDS = 60
 FILE_LIMIT = 4 * 1024 * 1024
 ZERO = "0" * 40
+# The kernel bounds what stands on a command line.
+PATHS_AT_ONCE = 100
 
 
 class GitError(ShiplineError):
     code = "git"
+
+
+class UnfitTree(ValueError):
+    """What git says of a path that no tree can have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who has made a commit; none of both is empty."""
+
+    name: str
+    email: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +164,66 @@ class Repositories:
         if merged.returncode:
             raise GitError(f"git merge-tree failed: {merged.stderr.decode(errors='replace').strip()[:500]}")
         tree = merged.stdout.decode().split("\n", 1)[0]
+        who = Identity(name, email or "nobody@localhost")
+        return self.commit_tree(project_id, tree, [target, source], message, who, who)
+
+    def commit_tree(
+        self,
+        project_id: int,
+        tree: str,
+        parents: Sequence[str],
+        message: str,
+        author: Identity,
+        committer: Identity,
+    ) -> str:
+        """A commit that no ref points at yet."""
         who = {
             f"GIT_{role}_{what}": value
-            for role in ("AUTHOR", "COMMITTER")
-            for what, value in (("NAME", name), ("EMAIL", email or "nobody@localhost"))
+            for role, one in (("AUTHOR", author), ("COMMITTER", committer))
+            for what, value in (("NAME", one.name), ("EMAIL", one.email))
         }
-        made = self._run(
-            self.path(project_id),
-            ["commit-tree", tree, "-p", target, "-p", source, "-m", message],
-            environment=who,
-        )
+        words = ["commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-"]
+        made = self._run(self.path(project_id), words, environment=who, stdin=message.encode())
         return made.stdout.decode().strip()
+
+    def write_blob(self, project_id: int, content: bytes) -> str:
+        """The content's object id."""
+        made = self._run(self.path(project_id), ["hash-object", "-w", "--stdin"], stdin=content)
+        return made.stdout.decode().strip()
+
+    def write_tree(
+        self, project_id: int, commit: str | None, changed: Mapping[str, tuple[str, str] | None]
+    ) -> str:
+        """The tree of a commit (None: an empty one) with some of its files changed: path -> mode and object id, or
+        None for one that goes. Raises UnfitTree for a path that git does not take."""
+        path = self.path(project_id)
+        gone = [f"0 {ZERO}\t{name}" for name, file in changed.items() if file is None]
+        there = [f"{file[0]} {file[1]}\t{name}" for name, file in changed.items() if file is not None]
+        with tempfile.TemporaryDirectory(prefix="shipline-index-") as folder:
+            index = {"GIT_INDEX_FILE": f"{folder}/index"}
+            self._run(path, ["read-tree", *([commit] if commit else ["--empty"])], environment=index)
+            # What goes goes first: it may make room.
+            listed = "\0".join([*gone, *there, ""]).encode()
+            careful = ["-c", "core.protectHFS=true", "-c", "core.protectNTFS=true"]
+            words = [*careful, "update-index", "-z", "--index-info"]
+            ended = self._run(path, words, environment=index, stdin=listed, check=False)
+            if ended.returncode:
+                raise UnfitTree(_first_line(ended.stderr))
+            return self._run(path, ["write-tree"], environment=index).stdout.decode().strip()
+
+    def files(self, project_id: int, sha: str, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Path -> mode and object id, for those that are there at the commit: files, links, folders, submodules."""
+        found: dict[str, tuple[str, str]] = {}
+        for start in range(0, len(paths), PATHS_AT_ONCE):
+            some = paths[start : start + PATHS_AT_ONCE]
+            words = ["--literal-pathspecs", "ls-tree", "-t", "-z", "--full-tree", sha, "--", *some]
+            listed = self._run(self.path(project_id), words, check=False)
+            for line in listed.stdout.decode(errors="replace").split("\0")[:-1]:
+                told, _, path = line.partition("\t")
+                mode, _, object_id = told.split(" ")
+                if path in some:
+                    found[path] = (mode, object_id)
+        return found
 
     def update_ref(self, project_id: int, ref: str, new: str, old: str | None = None) -> bool:
         """False when the ref was not `old` (None: whatever it was)."""
@@ -207,11 +271,12 @@ class Repositories:
         *,
         check: bool = True,
         environment: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
     ) -> subprocess.CompletedProcess[bytes]:
         where = ["--git-dir", str(repository)] if repository else []
         ended = subprocess.run(
             ["git", *where, *words],
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             timeout=GIT_SECONDS,
             check=False,
@@ -234,3 +299,8 @@ def git_environment() -> dict[str, str]:
         "LC_ALL": "C",
         "HOME": "/nonexistent",
     }
+
+
+def _first_line(said: bytes) -> str:
+    lines = said.decode(errors="replace").strip().splitlines()
+    return lines[0].removeprefix("error: ").removeprefix("fatal: ")[:500] if lines else "git refuses the path"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import QuerySet
 
+from shipline.coordinator.database import again_after_deadlock
 from shipline.coordinator.models import Job, ResourceGroup
+from shipline.coordinator.one_by_one import one_by_one
 from shipline.coordinator.progress import advance_pipeline, lock, tell
 from shipline.model.status import FINISHED, JobStatus
 from shipline.pipeline.resources import (
@@ -21,6 +23,7 @@ from shipline.pipeline.resources import (
 _CONTENDING = (JobStatus.WAITING_FOR_RESOURCE, *UPCOMING)
 
 
+@again_after_deadlock
 def hand_over(group_id: int) -> None:
     """Give a free resource to the job whose turn it is, and start that; one transaction. That the resource is free
     was written with the end of the job that had it: when a crash comes between, the sweep finds it."""
@@ -45,8 +48,7 @@ def hand_over(group_id: int) -> None:
 def hand_over_all() -> None:
     """Every group in which somebody waits, for the sweep: a crash, or a deleted pipeline, has told nobody."""
     waiting = Job.objects.filter(status=JobStatus.WAITING_FOR_RESOURCE, resource_group__isnull=False)
-    for group_id in waiting.values_list("resource_group", flat=True).distinct():
-        hand_over(group_id)
+    one_by_one(waiting.values_list("resource_group", flat=True).distinct(), hand_over, "resource groups")
 
 
 def change_mode(group: ResourceGroup, mode: ProcessMode) -> None:

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Manager
 from django.utils import timezone
 
 from shipline.coordinator import matching, tokens
+from shipline.coordinator.jobs import give_back
 from shipline.coordinator.matching import GROUP, INSTANCE, PROJECT, RunnerFacts, Waiting
 from shipline.coordinator.models import Job, Project, RegistrationToken, Runner, RunnerManager
 from shipline.coordinator.prepared import Prepared
@@ -166,9 +168,25 @@ def remove_manager(token: str, system_id: str) -> None:
     runner = authenticate(token)
     if not system_id:
         raise Refusal(400, "400 Bad request - system_id is missing")
-    deleted, _ = RunnerManager.objects.filter(runner=runner, system_id=system_id).delete()
-    if not deleted:
+    manager = RunnerManager.objects.filter(runner=runner, system_id=system_id).first()
+    if manager is None:
         raise Refusal(404, "404 Runner Manager Not Found")
+    with transaction.atomic():
+        _give_back_all(manager.jobs)
+        manager.delete()
+
+
+def remove_runner(runner: Runner) -> None:
+    """With its managers. What runs there goes on: a job's own token opens all that it needs."""
+    with transaction.atomic():
+        _give_back_all(runner.jobs)
+        runner.delete()
+
+
+def _give_back_all(jobs: Manager[Job]) -> None:
+    """Jobs that were handed out and not begun go to other runners, who are told."""
+    for job in jobs.filter(status=JobStatus.PENDING).exclude(runner_manager=None).order_by("pk"):
+        give_back(job, "the runner that had it was removed: it waits for another")
 
 
 def status_of(contacted_at: datetime | None, created_at: datetime, now: datetime) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from django.db import InterfaceError, OperationalError
 
 from shipline.coordinator.asked import Asked, Created, RefUpdate
 from shipline.coordinator.cron import InvalidSchedule, next_time
 from shipline.coordinator.models import PipelineSchedule
+from shipline.coordinator.one_by_one import one_by_one
 from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run
 from shipline.coordinator.pipelines import create_pipeline
 from shipline.coordinator.repositories import ZERO
@@ -24,21 +29,50 @@ def plan(schedule: PipelineSchedule, now: datetime) -> None:
     schedule.next_run_at = found if schedule.active else None
 
 
+def plan_anew(now: datetime) -> None:
+    """After the clock was wrong: no schedule waits longer than its times say. What is due stays so."""
+    for schedule in PipelineSchedule.objects.filter(active=True, next_run_at__gt=now):
+        before = schedule.next_run_at
+        with suppress(InvalidSchedule):
+            plan(schedule, now)
+            if schedule.next_run_at is not None and before is not None and schedule.next_run_at < before:
+                _take(schedule, before)
+
+
 def run_due(now: datetime) -> None:
     """Run what is due. Times that were missed, while nobody was here, are made up for once, all together."""
     rows = PipelineSchedule.objects.select_related("project", "owner").order_by("next_run_at")
-    for schedule in rows.filter(active=True, next_run_at__lte=now):
-        due = schedule.next_run_at
-        try:
-            plan(schedule, now)
-            created = run(schedule, schedule.owner, due)
-            # Of a pipeline that was not made: it is not tried again and again.
-            _take(schedule, due)
-            problem = created.why_not if created.pipeline is None else ""
-        except (NotAllowed, InvalidSchedule) as error:
-            problem = str(error)
-            _take(schedule, due)
-        PipelineSchedule.objects.filter(pk=schedule.pk).update(last_problem=problem[:1000])
+    due = rows.filter(active=True, next_run_at__lte=now)
+    one_by_one(due, lambda schedule: _run_due(schedule, now), "schedules")
+
+
+def _run_due(schedule: PipelineSchedule, now: datetime) -> None:
+    due = schedule.next_run_at
+    problem = _attempt(schedule, now)
+    # Of a pipeline that was not made: it is not tried again and again.
+    _take(schedule, due)
+    PipelineSchedule.objects.filter(pk=schedule.pk).update(last_problem=problem[:1000])
+
+
+def _attempt(schedule: PipelineSchedule, now: datetime) -> str:
+    """Why there is no pipeline, or nothing."""
+    due = schedule.next_run_at
+    try:
+        plan(schedule, now)
+        created = run(schedule, schedule.owner, due)
+    except InvalidSchedule as error:
+        # Its time zone may have gone with an update of the system.
+        schedule.next_run_at = None
+        return str(error)
+    except NotAllowed as error:
+        return str(error)
+    except (InterfaceError, OperationalError):
+        # The database is busy or away: its time has come, and it is tried again.
+        raise
+    except Exception:
+        logging.getLogger(__name__).exception("schedule %s cannot be run", schedule.pk)
+        return "The coordinator's log says what went wrong."
+    return created.why_not if created.pipeline is None else ""
 
 
 def run(schedule: PipelineSchedule, user: User | None, due: datetime | None = None) -> Created:

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import signal
 import socket
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -47,6 +49,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     from shipline.coordinator.http.parameters import taking_parameters_anywhere
     from shipline.coordinator.http.request_ids import with_request_ids
     from shipline.coordinator.http.short_way import with_short_way
+    from shipline.coordinator.http.text import refusing_unfit_addresses
     from shipline.coordinator.repositories import Repositories
     from shipline.coordinator.services import Services, install
 
@@ -54,10 +57,9 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     repositories = Repositories(data.coordinator / "repositories")
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
     install(Services(data, config, events, repositories, pool))
+    django = taking_parameters_anywhere(keeping_slashes(ASGIHandler()))
     options = uvicorn.Config(
-        with_request_ids(
-            limiting_bodies(with_short_way(taking_parameters_anywhere(keeping_slashes(ASGIHandler()))))
-        ),
+        with_request_ids(refusing_unfit_addresses(limiting_bodies(with_short_way(django)))),
         http="h11",
         log_level="warning",
         access_log=False,
@@ -77,7 +79,10 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
         loop.add_signal_handler(number, end)
     sweeping = asyncio.create_task(_sweep(events))
     triggering = asyncio.create_task(_trigger(events))
+    loading = asyncio.create_task(_load_rest(server))
     await server.serve(sockets)
+    loading.cancel()
+    await asyncio.gather(loading, return_exceptions=True)
     await sweeping
     await triggering
     if listening is not None:
@@ -101,8 +106,15 @@ def _events() -> tuple[Events, asyncio.Task[None] | None]:
     return shared, loop.create_task(shared.listen())
 
 
+async def _load_rest(server: Server) -> None:
+    """Once we answer, so that nobody's first call of REST v4 has to wait for it."""
+    await server.answering.wait()
+    await asyncio.to_thread(import_module, "shipline.coordinator.http.rest.urls")
+
+
 async def _sweep(events: Events) -> None:
     from django.db import InterfaceError, OperationalError
+    from django.utils import timezone
 
     from shipline.coordinator.services import in_database
     from shipline.coordinator.sweeps import Sweeper
@@ -112,7 +124,7 @@ async def _sweep(events: Events) -> None:
         if not events.may_sweep:
             continue
         try:
-            await in_database(sweeper.sweep)
+            await in_database(sweeper.sweep, timezone.now(), time.monotonic())
         except (InterfaceError, OperationalError) as error:
             logging.getLogger(__name__).warning("the sweep failed; it goes on: %s", error)
         except Exception:
@@ -134,6 +146,8 @@ async def _trigger(events: Any) -> None:
                     await in_database(triggering.start_what_is_due, timezone.now())
                 except (InterfaceError, OperationalError) as error:
                     logging.getLogger(__name__).warning("triggers wait for the next look: %s", error)
+                except Exception:
+                    logging.getLogger(__name__).exception("triggers failed; it goes on")
             await watch.changed(SWEEP_SECONDS)
 
 

@@ -19,22 +19,16 @@ from shipline.config import Config, DataFolder
 from shipline.coordinator import database
 from shipline.coordinator.rate_limits import RateLimits
 from shipline.coordinator.repositories import Repositories
+from shipline.coordinator.rough_counts import RoughCounts
+from shipline.coordinator.waiting_line import WaitingLine
 
 if TYPE_CHECKING:
     from shipline.coordinator.events import Events
-    from shipline.coordinator.waiting_line import WaitingLine
 
 # When a thread of the pool has last used its connection.
 _thread = threading.local()
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-def _line() -> WaitingLine:
-    # It stands above models, which want Django to be ready.
-    from shipline.coordinator.waiting_line import WaitingLine
-
-    return WaitingLine()
 
 
 @dataclass(frozen=True)
@@ -47,12 +41,16 @@ class Services:
     # The pushes under way: the token of their hooks -> project and user.
     pushes: dict[str, tuple[int, int]] = field(default_factory=dict)
     rate_limits: RateLimits = field(default_factory=RateLimits)
-    line: WaitingLine = field(default_factory=_line)
+    counts: RoughCounts = field(default_factory=RoughCounts)
 
     @cached_property
     def owner(self) -> str:
         """The data folder's id: every job is told it, and its file is read once."""
         return self.data.owner()
+
+    @cached_property
+    def line(self) -> WaitingLine:
+        return WaitingLine(self.events)
 
 
 def install(services: Services) -> None:

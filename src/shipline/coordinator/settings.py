@@ -48,7 +48,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "shipline_session"
 CSRF_COOKIE_NAME = "shipline_csrf"
 APPEND_SLASH = False
-DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+# What is larger than it may be never gets as far as this (http/bodies.py).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

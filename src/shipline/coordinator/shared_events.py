@@ -17,9 +17,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import psycopg
-from django.db import connection
 
-from shipline.coordinator.database import LOCK_SPACE, SWEEPING
+from shipline.coordinator.database import LOCK_SPACE, SWEEPING, often
 from shipline.coordinator.events import Events
 
 CHANNEL = "shipline"
@@ -67,7 +66,7 @@ class SharedEvents(Events):
         self.tell(*topics)
 
     def tell(self, *topics: str) -> None:
-        with connection.cursor() as cursor:
+        with often() as cursor:
             cursor.execute(_NOTIFY, [CHANNEL, list(payloads(topics))])
 
     async def listen(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shipline.coordinator.canceling import cancel_jobs, cancelable
+from shipline.coordinator.canceling import cancel_jobs, cancelable, locked_jobs
 from shipline.coordinator.lineage import root_of
 from shipline.coordinator.models import Job, Pipeline
 from shipline.coordinator.services import services
@@ -25,8 +25,7 @@ def supersede(pipeline: Pipeline) -> None:
     if not others:
         return
     jobs: dict[int, list[Job]] = {number: [] for number in others}
-    found = Job.objects.select_for_update(of=("self",)).select_related("runner_manager").order_by("pk")
-    for job in found.filter(pipeline__in=list(others), retried=False):
+    for job in locked_jobs(others):
         jobs[job.pipeline_id].append(job)
     head = _head(pipeline)
     older = [

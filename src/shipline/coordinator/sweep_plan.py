@@ -19,8 +19,10 @@ PENDING_SECONDS, UNMATCHED_SECONDS = 24 * 3600.0, 3600.0
 WATCHED_SECONDS = 60.0
 # The wall clock and the one that only goes on must agree that well, from one look to the next.
 CLOCK_TOLERANCE = 30.0
-# After a jump nothing is deleted for so long: somebody may set the clock right again.
+# After a jump nothing is deleted or stopped for so long: somebody may set the clock right again.
 CALM_SECONDS = 3600.0
+# What somebody does about a runner that tells nothing of its job any more.
+SILENT = "Look whether it runs and reaches the coordinator (shipline runner status on its machine), then retry the job."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class GiveUp:
     job: int
     failure_reason: str
     reason: str
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +161,18 @@ def _decide(
             return GiveUp(job.id, "stuck_or_timeout_failure", "no runner that could take it came for an hour")
         return None
     if silence.lasted(steady) > limits.silence:
-        return GiveUp(job.id, "stuck_or_timeout_failure", "its runner fell silent")
+        return GiveUp(job.id, "stuck_or_timeout_failure", "its runner fell silent", SILENT)
     # Its runner ends it in time; this is for one that does not.
     if steady - status.since >= limits.silence and status.lasted(steady) > job.timeout + limits.silence:
         return GiveUp(job.id, "job_execution_timeout", "it ran too long")
     return None
 
 
+def clock_is_new(before: Memory, after: Memory) -> bool:
+    """At the first look, and after a jump: what was worked out by another clock may be wrong."""
+    return before.clock is None or before.calm_until != after.calm_until
+
+
 def may_delete(memory: Memory, steady: float) -> bool:
-    """False for a while after the clock jumped: what is deleted does not come back."""
+    """False for a while after the clock jumped: what is deleted, or stopped, does not come back."""
     return steady >= memory.calm_until

@@ -40,9 +40,8 @@ def append_trace(job: Job, start: int, content: bytes, *, debug: bool = False) -
             job.trace_size = locked.trace_size
             raise Refusal(416, "416 Range Not Satisfiable")
         if start + len(content) > TRACE_LIMIT:
-            change_status(
-                locked, JobStatus.FAILED, "its log is too large", failure_reason="trace_size_exceeded"
-            )
+            status = JobStatus.CANCELED if locked.status == JobStatus.CANCELING else JobStatus.FAILED
+            change_status(locked, status, "its log is too large", failure_reason="trace_size_exceeded")
             advance_pipeline(job.pipeline_id)
         else:
             with trace_path(job.pk).open("ab") as file:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path, re_path
+from django.urls.resolvers import RoutePattern
+from django.views.decorators.csrf import csrf_exempt
 
 from shipline.coordinator.http import git, hooks, open_id, registry_tokens
-from shipline.coordinator.http.rest import api as rest
 from shipline.coordinator.http.runner_api import artifacts, jobs, runners, traces
 from shipline.coordinator.web import actions, environments, live, merge_requests, releases, schedules, views
 
-rest_urls = rest.urls()
+# By its name, so that Django loads it when it is first asked for.
+rest_v4 = URLResolver(RoutePattern("api/v4/"), "shipline.coordinator.http.rest.urls", namespace="rest_v4")
 
 
-def _listing() -> Any:
+def _list_runners(request: HttpRequest) -> Any:
     """GET /runners of REST v4."""
-    found = (pattern.resolve("runners") for pattern in rest_urls[0])
-    return next(match.func for match in found if match is not None)
+    return rest_v4.resolve("api/v4/runners").func(request)
+
+
+@csrf_exempt
+def _unknown(request: HttpRequest) -> HttpResponse:
+    """Whatever is not an endpoint."""
+    return HttpResponse('{"error":"404 Not Found"}', status=404, content_type="application/json")
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -35,7 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # The older name, which Vaults are still set up with.
     path("-/jwks", open_id.keys),
     # The Runner API's paths stand before REST v4's: some of them look alike.
-    path("api/v4/runners", runners.collection(_listing())),
+    path("api/v4/runners", runners.collection(_list_runners)),
     path("api/v4/runners/verify", runners.verify),
     path("api/v4/runners/managers", runners.managers),
     path("api/v4/runners/reset_authentication_token", runners.reset_token),
@@ -46,8 +54,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v4/jobs/<int:job_id>/artifacts/authorize", artifacts.authorize),
     path("api/v4/jobs/<int:job_id>/artifacts", artifacts.artifacts),
     path("api/v4/job", jobs.current_job),
-    path("api/v4/", rest_urls),
-    re_path(r"^api/", rest.unknown),
+    rest_v4,
+    re_path(r"^api/", _unknown),
     re_path(r"^(?P<path>.+\.git/(?:info/refs|git-upload-pack|git-receive-pack))$", git.git),
     path("<path:project>/-/pipeline_schedules", schedules.schedules),
     path("<path:project>/-/releases", releases.index),

@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
+from shipline.coordinator.database import often
 from shipline.coordinator.models import GroupVariable, InstanceVariable, Project, ProjectVariable
 from shipline.coordinator.models.group import paths_above
 from shipline.model.variable import SettingsVariable, Variable
@@ -86,7 +87,7 @@ def settings_variables(project: Project) -> list[SettingsVariable]:
     paths = paths_above(project.path_with_namespace)
     # A level is as deep as its path: the instance 0, then group by group, the project last.
     question = _ON_ALL_LEVELS.format(groups=", ".join(["%s"] * len(paths)) or "NULL")
-    with connection.cursor() as cursor:
+    with often() as cursor:
         cursor.execute(question, [*paths, project.pk])
         rows = cursor.fetchall()
     found = [(_depth(path, len(paths)), key, number, *rest) for path, number, key, *rest in rows]

@@ -63,13 +63,15 @@ def _number(version: str) -> float:
 
 
 @contextmanager
-def server(programs: Path, settings: dict[str, str] | None = None) -> Iterator[Server]:
-    """A server with a role and no database of ours yet, on a port of its own on loopback, gone with its data
-    when the body ends, and when this process dies."""
+def server(programs: Path, settings: dict[str, str] | None = None, port: int = 0) -> Iterator[Server]:
+    """A server with a role and no database of ours yet, on this port of loopback (0: one that is free now),
+    gone with its data when the body ends, and when this process dies."""
     account = _account()
     with tempfile.TemporaryDirectory(prefix="shipline-postgresql-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
-        started = Server(programs, folder, free_port(), secrets.token_urlsafe(18), settings or {}, account)
+        started = Server(
+            programs, folder, port or free_port(), secrets.token_urlsafe(18), settings or {}, account
+        )
         started.create()
         started.start()
         try:

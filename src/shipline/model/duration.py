@@ -13,11 +13,13 @@ _UNITS = {
     "mo": 2592000, "month": 2592000, "mth": 2592000,
     "y": 31557600, "yr": 31557600, "year": 31557600,
 }  # fmt: skip
+# Thirty million years: as good as any longer time, and a number still.
+LONGEST = 10**15
 _PART = re.compile(r"\s*(?:and\s+|,\s*)?(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 
 
 def parse_duration(text: str) -> int | None:
-    """`1h 30m`, `2 weeks`, `90` (seconds); None when it is no duration."""
+    """`1h 30m`, `2 weeks`, `90` (seconds); None when it is no duration. None is longer than LONGEST."""
     total, position = 0.0, 0
     stripped = text.strip()
     while position < len(stripped):
@@ -30,4 +32,4 @@ def parse_duration(text: str) -> int | None:
             return None
         total += float(match[1]) * size
         position = match.end()
-    return int(total) if stripped else None
+    return int(min(total, LONGEST)) if stripped else None

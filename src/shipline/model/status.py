@@ -43,14 +43,15 @@ JOB_TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
     _S.CREATED: frozenset(
         {_S.PENDING, _S.MANUAL, _S.SCHEDULED, _S.WAITING_FOR_RESOURCE, _S.SKIPPED, _S.CANCELED, _S.FAILED}
     ),
-    _S.WAITING_FOR_RESOURCE: frozenset({_S.PENDING, _S.CANCELED, _S.SKIPPED, _S.FAILED}),
-    _S.SCHEDULED: frozenset({_S.PENDING, _S.WAITING_FOR_RESOURCE, _S.MANUAL, _S.CANCELED, _S.FAILED}),
-    _S.MANUAL: frozenset({_S.PENDING, _S.SCHEDULED, _S.WAITING_FOR_RESOURCE, _S.SKIPPED, _S.CANCELED}),
+    _S.WAITING_FOR_RESOURCE: frozenset({_S.PENDING, _S.CANCELED, _S.FAILED}),
+    _S.SCHEDULED: frozenset({_S.PENDING, _S.WAITING_FOR_RESOURCE, _S.CANCELED, _S.FAILED}),
+    _S.MANUAL: frozenset({_S.PENDING, _S.WAITING_FOR_RESOURCE, _S.CANCELED}),
+    # Handed to a runner that has not begun it, or given back by it, a job stays pending.
     _S.PENDING: frozenset({_S.RUNNING, _S.FAILED, _S.CANCELED}),
-    # running -> pending is the requeue of a job whose runner vanished before it had accepted the job.
     # running -> skipped is of trigger jobs alone, which mirror a pipeline that was skipped.
-    _S.RUNNING: frozenset({_S.SUCCESS, _S.FAILED, _S.CANCELING, _S.CANCELED, _S.PENDING, _S.SKIPPED}),
-    _S.CANCELING: frozenset({_S.CANCELED, _S.FAILED}),
+    _S.RUNNING: frozenset({_S.SUCCESS, _S.FAILED, _S.CANCELING, _S.CANCELED, _S.SKIPPED}),
+    # However it ends, it was cancelled, and is not retried by itself.
+    _S.CANCELING: frozenset({_S.CANCELED}),
     _S.SUCCESS: frozenset(),
     _S.FAILED: frozenset(),
     _S.CANCELED: frozenset(),

@@ -1,15 +1,16 @@
 """What happens next in a pipeline, given its jobs and the time. Pure: no job, no clock is touched here.
 
 A job is decided once everything before it is done: the jobs that it needs, or all jobs of earlier stages.
-Success, skipped and allowed failures count as success; a manual job that may stay undone counts as skipped,
-one that may not holds up everything behind it.
+Success and allowed failures count as success. A skipped job, or a manual one that may stay undone, keeps nothing of
+later stages from running, but what needs it is skipped: it is not there to give what it is needed for. A manual job
+that may not stay undone holds up everything behind it. As GitLab: what was canceled has not failed.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from shipline.model.definition import When
 from shipline.model.status import FINISHED, JobStatus, PipelineStatus, can_change
@@ -17,6 +18,9 @@ from shipline.pipeline.deployments import OUTDATED
 from shipline.pipeline.state import Change, JobState, PipelineState, RetryJob, Step
 
 _S = JobStatus
+# Another attempt would fail for the same reason; and one of an outdated deployment would be the newest, and overwrite
+# what this one was kept from overwriting.
+_NEVER_AGAIN = frozenset({OUTDATED, "environment_creation_failure", "missing_dependency_failure"})
 
 
 def advance(pipeline: PipelineState, now: float) -> tuple[Step, ...]:
@@ -29,7 +33,7 @@ def advance(pipeline: PipelineState, now: float) -> tuple[Step, ...]:
     steps: list[Step] = []
     for job in pipeline.current():
         if reason := retry_reason(job):
-            steps.append(RetryJob(job.id, reason))
+            steps.append(RetryJob(job.id, reason, at_once=job.when in (When.MANUAL, When.DELAYED)))
     # A job that is retried is not finished: what comes behind it waits for the new attempt.
     retried = {jobs[step.job].name for step in steps if isinstance(step, RetryJob)}
     current = [job for job in jobs.values() if not job.retried]
@@ -66,24 +70,47 @@ class _Earlier:
 
     def __init__(self) -> None:
         self.waiting_for: str | None = None
-        self.failed: str | None = None
+        self.outcome = _NOTHING
 
     def add(self, jobs: Sequence[JobState], retried: set[str]) -> None:
         for job in jobs:
             self.waiting_for = self.waiting_for or (
                 job.name if not is_done(job) or job.name in retried else None
             )
-            self.failed = self.failed or (job.name if is_failed(job) else None)
+        self.outcome = _outcome(jobs, self.outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """Names of jobs that what comes behind them may have to know of."""
+
+    failed: str | None = None
+    canceled: str | None = None
+    absent: str | None = None
+
+
+_NOTHING = _Outcome()
+
+
+def _outcome(jobs: Iterable[JobState], before: _Outcome = _NOTHING) -> _Outcome:
+    failed, canceled, absent = before.failed, before.canceled, before.absent
+    for job in jobs:
+        if job.status is _S.FAILED and not job.may_fail:
+            failed = failed or job.name
+        elif job.status is _S.CANCELED and not job.may_fail:
+            canceled = canceled or job.name
+        elif job.status is _S.SKIPPED or _may_stay_undone(job):
+            absent = absent or job.name
+    return _Outcome(failed, canceled, absent)
 
 
 def is_done(job: JobState) -> bool:
     """Nothing behind this job has to wait for it."""
-    return job.status in FINISHED or (job.status is _S.MANUAL and job.allow_failure)
+    return job.status in FINISHED or _may_stay_undone(job)
 
 
-def is_failed(job: JobState) -> bool:
-    """This job keeps jobs behind it from running."""
-    return job.status in (_S.FAILED, _S.CANCELED) and not job.may_fail
+def _may_stay_undone(job: JobState) -> bool:
+    return job.status is _S.MANUAL and job.allow_failure
 
 
 def _decide(
@@ -99,29 +126,25 @@ def _decide(
         return None
     if job.status is not _S.CREATED:
         return None
-    if job.needs is not None:
-        needed = [by_name[need.job] for need in job.needs if need.job in by_name]
-        if any(not is_done(need) for need in needed) or any(need.job in retried for need in job.needs):
-            return None
-        # A skipped need is not there to give what it was needed for.
-        failed = next((need.name for need in needed if is_failed(need) or need.status is _S.SKIPPED), None)
-        held_by = next((need.name for need in needed if need.status is _S.MANUAL), None)
-        if held_by and not failed:
-            return None
-    else:
-        if earlier.waiting_for:
-            return None
-        failed = earlier.failed
-    return _start(job, failed, now)
+    if job.needs is None:
+        # For whole stages it is as good as success that a job was skipped.
+        return None if earlier.waiting_for else _start(job, replace(earlier.outcome, absent=None), now)
+    needed = [by_name[need.job] for need in job.needs if need.job in by_name]
+    outcome = _outcome(needed)
+    if outcome.absent and job.when is not When.ALWAYS:
+        return Change(job.id, _S.SKIPPED, f"{outcome.absent} did not run")
+    if not all(is_done(need) and need.name not in retried for need in needed):
+        return None
+    return _start(job, outcome, now)
 
 
-def _start(job: JobState, failed: str | None, now: float) -> Change:
+def _start(job: JobState, before: _Outcome, now: float) -> Change:
     if job.when is When.ON_FAILURE:
-        if failed is None:
+        if before.failed is None:
             return Change(job.id, _S.SKIPPED, "nothing before it failed")
-        return enqueue(job, f"{failed} failed")
-    if failed is not None and job.when is not When.ALWAYS:
-        return Change(job.id, _S.SKIPPED, f"{failed} did not succeed")
+        return enqueue(job, f"{before.failed} failed")
+    if (lacking := before.failed or before.canceled) and job.when is not When.ALWAYS:
+        return Change(job.id, _S.SKIPPED, f"{lacking} did not succeed")
     if job.when is When.MANUAL:
         return Change(job.id, _S.MANUAL, "somebody has to start it")
     if job.when is When.DELAYED:
@@ -143,8 +166,7 @@ def retry_reason(job: JobState) -> str | None:
     """Why a failed job is to be tried again, or None."""
     if job.status is not _S.FAILED or job.retried or job.attempt >= job.retry.max:
         return None
-    # A new attempt would be the newest deployment, and overwrite what this one was kept from overwriting.
-    if job.failure_reason == OUTDATED:
+    if job.failure_reason in _NEVER_AGAIN:
         return None
     if job.exit_code is not None and job.exit_code in job.retry.exit_codes:
         return f"it failed with exit code {job.exit_code}"

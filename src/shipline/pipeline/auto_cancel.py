@@ -14,8 +14,8 @@ CONSERVATIVE, INTERRUPTIBLE, NONE = "conservative", "interruptible", "none"
 
 @dataclass(frozen=True, slots=True)
 class CancelableJob:
-    """`may_fail`: its failure does not count. `begun`: it has run, also if it was canceled then. Times are in
-    seconds since the epoch."""
+    """`may_fail`: its failure does not count. `begun`: it has run, also if it was canceled then. `bridge`: it runs on
+    no runner. Times are in seconds since the epoch."""
 
     id: int
     status: JobStatus
@@ -24,10 +24,13 @@ class CancelableJob:
     may_fail: bool = False
     created_at: float = 0
     finished_at: float | None = None
+    bridge: bool = False
 
     @property
-    def has_begun(self) -> bool:
-        return self.begun or self.status in _BEGUN
+    def must_end(self) -> bool:
+        """It has begun, and may not be interrupted. A trigger job does nothing itself: the jobs of its pipeline are
+        looked at."""
+        return not (self.interruptible or self.bridge) and (self.begun or self.status in _BEGUN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def superseded(newer: int, sha: str, others: Iterable[OlderPipeline]) -> dict[in
         alive = [job for job in other.jobs if job.status not in FINISHED]
         if other.on_new_commit == INTERRUPTIBLE:
             chosen = [job.id for job in alive if job.interruptible]
-        elif any(job.has_begun and not job.interruptible for job in other.jobs):
+        elif any(job.must_end for job in other.jobs):
             chosen = []
         else:
             chosen = [job.id for job in alive]

@@ -64,10 +64,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class RetryJob:
-    """A new attempt of a job is wanted in place of the failed one."""
+    """A new attempt of a job is wanted in place of the failed one. `at_once`: somebody has started it, or it has
+    waited for its time; neither is asked for again."""
 
     job: int
     reason: str
+    at_once: bool = False
 
 
 Step = Change | RetryJob

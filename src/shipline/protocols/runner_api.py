@@ -241,11 +241,10 @@ class JobPayload(Message):
     run: str = ""
     policy_options: PolicyOptions = PolicyOptions()
 
-    @model_serializer(mode="wrap")
-    def _no_steps_are_no_member(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A runner of today reads `run` as JSON whenever it is there, and an empty text is none."""
-        given: dict[str, Any] = handler(self)
-        return given if self.run else {name: value for name, value in given.items() if name != "run"}
+    def as_json(self) -> str:
+        """Without `run` when there is none: a runner of today reads it as JSON whenever it is there, and an empty
+        text is none."""
+        return self.model_dump_json(exclude=None if self.run else {"run"})
 
 
 class RunnerFeatures(Message):

@@ -16,13 +16,17 @@ from enum import Enum
 
 from shipline.errors import RemoteError
 from shipline.protocols.runner_api import JobPayload, JobUpdate
-from shipline.runner.coordinator_client import Answer, CoordinatorClient
+from shipline.runner.coordinator_client import Answer, CoordinatorClient, NotUnderstood
+from shipline.runner.trace import RED, RESET
 
 # As long as a coordinator waits for the second phase.
 PATIENCE_SECONDS = 120.0
 AGAIN_SECONDS = 2.0
 # The stage of a job that is not ours yet.
 ACCEPTING = "accept_job"
+# A coordinator that waits for the commit refuses this, and hands the job to another; one that has the job running
+# learns that it does not.
+NOT_BEGUN = JobUpdate(state="failed", failure_reason="runner_system_failure")
 _log = logging.getLogger(__name__)
 
 
@@ -57,8 +61,18 @@ async def accept(client: CoordinatorClient, payload: JobPayload) -> Verdict:
         return Verdict.AGAIN
 
 
+async def refuse(client: CoordinatorClient, refused: NotUnderstood) -> None:
+    """A job that no runner of this version can run: it fails, and its log says why. Handed back it would come again
+    and again. Raises RemoteError."""
+    job, token = refused.job, refused.token
+    answer = await client.update_job(job, token, JobUpdate(state="running"))
+    if answer.over:
+        return
+    line = f"{RED}ERROR: Job failed (system failure): {refused}{RESET}\n"
+    await client.send_trace(job, token, 0, line.encode())
+    await client.update_job(job, token, NOT_BEGUN)
+
+
 async def give_back(client: CoordinatorClient, payload: JobPayload) -> None:
-    """A job that was not accepted and will not be. A coordinator that waits for the commit refuses this, and hands
-    the job to another; one that has the job running learns that it does not. Raises RemoteError."""
-    update = JobUpdate(state="failed", failure_reason="runner_system_failure")
-    await client.update_job(payload.id, payload.token, update)
+    """A job that was not accepted and will not be. Raises RemoteError."""
+    await client.update_job(payload.id, payload.token, NOT_BEGUN)

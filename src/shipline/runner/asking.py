@@ -17,7 +17,8 @@ from enum import Enum
 class Entry:
     """`number` is its own for as long as it is there. `last_update` is what the server told last; empty: the
     answer comes at once. `waiting`: a question is open that the server may keep. `asked_at`: of its newest
-    question. `leaving`: it is not in the config any more."""
+    question. `unfit_until`: before that it could hold no job, whatever answers say. `leaving`: it is not in the
+    config any more."""
 
     number: int
     limit: int = 0
@@ -30,6 +31,7 @@ class Entry:
     last_update: str = ""
     asked_at: float = float("-inf")
     not_before: float = float("-inf")
+    unfit_until: float = float("-inf")
     unhealthy: int = 0
     failures: int = 0
     leaving: bool = False
@@ -38,6 +40,10 @@ class Entry:
     def rests(self) -> bool:
         """The coordinator has refused it too often in a row."""
         return self.unhealthy >= self.unhealthy_requests_limit
+
+    @property
+    def due_at(self) -> float:
+        return max(self.not_before, self.unfit_until)
 
     def has_room(self) -> bool:
         """For one more question. Beside one that waits for the queue to change, others would learn nothing."""
@@ -88,7 +94,7 @@ def asks(entries: Iterable[Entry], concurrent: int, now: float) -> tuple[Ask, ..
     for one in sorted(wanting, key=lambda one: (one.asked_at, one.number)):
         if places <= 0:
             break
-        if one.not_before > now:
+        if one.due_at > now:
             continue
         found.append(Ask(one.number, one.last_update if patient and not one.asking else ""))
         places -= 1
@@ -97,7 +103,7 @@ def asks(entries: Iterable[Entry], concurrent: int, now: float) -> tuple[Ask, ..
 
 def wake_at(entries: Sequence[Entry], now: float) -> float | None:
     """When to look again though nothing happens; None: never."""
-    times = [one.not_before for one in entries if one.has_room() and one.not_before > now]
+    times = [one.due_at for one in entries if one.has_room() and one.due_at > now]
     return min(times, default=None)
 
 
@@ -137,6 +143,11 @@ def _next_question(answer: Answered, before: str, now: float, interval: float) -
     changed = answer.last_update not in ("", before)
     kept = bool(answer.question.last_update) and now - answer.asked_at >= interval
     return now if changed or kept else answer.asked_at + interval
+
+
+def put_off(entry: Entry, until: float) -> Entry:
+    """It can hold no job before then."""
+    return replace(entry, unfit_until=max(entry.unfit_until, until))
 
 
 def ended(entry: Entry) -> Entry:

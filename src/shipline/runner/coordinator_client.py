@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,6 +78,29 @@ class Answer:
         return self.status in (401, 403, 404) or self.job_status in ("canceled", "failed")
 
 
+class NotUnderstood(RemoteError):
+    """A job was handed out, and nobody can run it. `job` and `token` are what is known of it."""
+
+    code = "not_understood"
+
+    def __init__(self, message: str, job: int, token: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.job, self.token = job, token
+
+
+def _not_understood(content: bytes, fields: str) -> RemoteError:
+    message = f"The coordinator sent a job that is not understood: {fields}."
+    hint = "A newer version of shipline may know what it says."
+    try:
+        found = json.loads(content)
+        job, token = found["id"], found["token"]
+    except (ValueError, KeyError, TypeError):
+        return RemoteError(message, hint=hint)
+    if type(job) is not int or not isinstance(token, str):
+        return RemoteError(message, hint=hint)
+    return NotUnderstood(message, job, token, hint=hint)
+
+
 class CoordinatorClient:
     """One coordinator, one runner token. Close it with `async with`."""
 
@@ -121,7 +145,7 @@ class CoordinatorClient:
                 return Polled(api.JobPayload.model_validate_json(answer.content), "")
             except ValidationError as error:
                 fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors()[:5])
-                raise RemoteError(f"The coordinator sent a job that is not understood: {fields}.") from None
+                raise _not_understood(answer.content, fields) from None
         if status == 429:
             return Polled(None, version, wait=backoff(0, answer.headers, self._now()))
         if status >= 500:

@@ -1,5 +1,5 @@
-"""The Docker Engines that the entries name: one connection each, and what an earlier life left there removed before
-anything new is started.
+"""Where the entries' jobs run: one connection to each Docker Engine that they name. What an earlier life left there,
+or as processes of the shell executor, is removed before anything new is started.
 
 An engine goes on with what it was asked for when whoever asked is dead: a container may appear after that first
 look. And one that hangs may keep what an ended job asked it to remove. So there is another look every now and then.
@@ -21,8 +21,9 @@ import aiodocker
 from shipline.engine.client import check
 from shipline.engine.labels import OWNER
 from shipline.engine.reap import reap
-from shipline.errors import EngineError, UsageError
+from shipline.errors import ShiplineError, UsageError
 from shipline.runner.config.sections import DockerSection, RunnerSection
+from shipline.runner.executor.shell import kill_marked, owner_mark
 
 ROLES = ("job-network", "job-volume", "job-helper", "job-build", "job-service")
 # The second look comes soon after the start, the others at this interval.
@@ -64,7 +65,9 @@ class Engines:
     async def ready(self, section: RunnerSection) -> None:
         """Raises EngineUnavailable when the entry needs an engine and none answers; EngineError when what is left
         over cannot be removed."""
-        if section.executor != "docker":
+        if section.executor == "shell":
+            async with self._reaping:
+                await self._end_processes(section)
             return
         docker = self.of(section)
         await check(docker)
@@ -83,8 +86,11 @@ class Engines:
             for section in sections():
                 try:
                     await self._tidy(section, jobs)
-                except (EngineError, TimeoutError) as error:
+                except (ShiplineError, TimeoutError) as error:
                     _log.warning("%s: %s", section.name, error)
+                except Exception:
+                    # A fault of ours must not end this for ever.
+                    _log.exception("%s: looking for what no job has any more", section.name)
 
     async def _tidy(self, section: RunnerSection, jobs: Callable[[], Collection[str]]) -> None:
         """Nothing where the first look has not been yet."""
@@ -98,6 +104,15 @@ class Engines:
         found = await reap(self.of(section), section.owner, roles=ROLES, spared=spared)
         if found.containers or found.networks or found.volumes:
             _log.info("removed what no job has any more: %s", found)
+
+    async def _end_processes(self, section: RunnerSection) -> None:
+        """Once for each owner: a script does not end with the runner that was killed."""
+        key = ("shell", section.owner)
+        if key not in self._reaped:
+            count = await asyncio.to_thread(kill_marked, owner_mark(section.owner))
+            self._reaped.add(key)
+            if count:
+                _log.info("ended %s leftover processes (%s)", count, owner_mark(section.owner))
 
     async def _reap(self, docker: aiodocker.Docker, section: RunnerSection) -> None:
         """Once for each engine and owner. Only jobs' things: the label's owner may have other programs."""

@@ -98,8 +98,14 @@ def _clean(text: str) -> tuple[str, ...] | None:
 
 def address(repo_url: str, clone_url: str) -> tuple[str, str]:
     """The address to clone from without its credentials, and those for a Basic header (empty without any).
-    `clone_url` replaces the server's part."""
-    parts = urlsplit(repo_url)
+    `clone_url` replaces the server's part. Raises ProtocolError for what is no address."""
+    try:
+        parts = urlsplit(repo_url)
+    except ValueError:
+        # What Python says of it may hold the credentials.
+        raise ProtocolError(
+            "the repository's address is none that git could use.", hint="The coordinator has made it."
+        ) from None
     user, password = parts.username or "", parts.password or ""
     host, scheme, path = parts.netloc.rpartition("@")[2], parts.scheme, parts.path
     if clone_url:

@@ -8,25 +8,25 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiodocker
 
-from shipline.errors import EngineUnavailable, RemoteError
+from shipline.errors import EngineUnavailable, ProtocolError, RemoteError
 from shipline.protocols.runner_api import JobPayload
 from shipline.runner import git
 from shipline.runner.acceptance import ACCEPTING, Verdict, accept, give_back
 from shipline.runner.config.sections import RunnerSection
 from shipline.runner.coordinator_client import CoordinatorClient
 from shipline.runner.executor.spec import job_name
+from shipline.runner.folders import Folders
 from shipline.runner.job import JobRun, Result
 from shipline.runner.journal import Entry, Journal
 from shipline.runner.masking import Masker
 from shipline.runner.reporting import Reporter
 from shipline.runner.slots import Slot, Slots
 from shipline.runner.trace import Trace
-from shipline.runner.variables import job_variables
 
 LAST_WORDS_SECONDS = 5.0
 _log = logging.getLogger(__name__)
@@ -45,9 +45,10 @@ class WatchedTrace(Trace):
 
 @dataclass
 class HeldJob:
-    """`stopping` tells whether the manager is going down. `changed` is called at each new stage,
-    `accepted` when the job is ours. `since` in seconds since the epoch. `result` is there when it has ended, None
-    for a job that was never ours. `slots`: the manager's, for all its jobs."""
+    """`stopping` tells whether the manager is going down. `changed` is called at each new stage, `accepted` when the
+    job is ours. `since` in seconds since the epoch, `begun` by a clock that only goes on. `result` is there when it
+    has ended, None for a job that was never ours. `problem`: why no job can be had now. `slots`: the manager's, for
+    all its jobs."""
 
     payload: JobPayload
     section: RunnerSection
@@ -59,9 +60,14 @@ class HeldJob:
     changed: Callable[[], object]
     accepted: Callable[[], object]
     since: float = field(default_factory=time.time)
+    begun: float = field(default_factory=time.monotonic)
     stage: str = ACCEPTING
     result: Result | None = None
+    problem: str = ""
     unique: str = field(default_factory=lambda: secrets.token_hex(4))
+
+    def __post_init__(self) -> None:
+        self._entry = Entry(self.section.url, self.payload.id, self.payload.token)
 
     @property
     def name(self) -> str:
@@ -71,17 +77,35 @@ class HeldJob:
     async def hold(self) -> None:
         """To its end, or to that of the manager. Uses the client up. What the coordinator has not heard of stays in
         the journal, for the manager's next life."""
-        entry = Entry(self.section.url, self.payload.id, self.payload.token)
         async with self.client:
             try:
-                self.journal.add(entry)
+                self.journal.add(self._entry)
             except OSError as error:
-                _log.error("job %s cannot be written down: %s", self.payload.id, error)
+                self.problem = f"a job cannot be written down in {self.journal.folder}: {error.strerror}"
+                _log.error("job %s goes back: %s", self.payload.id, self.problem)
                 await self._give_back()
                 return
-            told = await self._numbered() if await self._accepted() else True
+            try:
+                told = await self._numbered() if await self._accepted() else True
+            except Exception:
+                # A fault of ours must not leave a job running for ever.
+                _log.exception("job %s", self.payload.id)
+                told = await self._give_back()
         if told:
-            self.journal.remove(entry)
+            self.journal.remove(self._entry)
+
+    def _note(self, **more: Any) -> None:
+        """What the next life has to know if this one is killed. A full disk costs that, and no more."""
+        self._entry = replace(self._entry, **more)
+        try:
+            self.journal.add(self._entry)
+        except OSError as error:
+            _log.warning("job %s cannot be written down: %s", self.payload.id, error)
+
+    def _note_folders(self, folders: Folders) -> None:
+        # Those in containers go with these.
+        if self.section.executor == "shell":
+            self._note(folder=folders.temporary)
 
     async def _accepted(self) -> bool:
         try:
@@ -97,10 +121,13 @@ class HeldJob:
         await self._give_back()
         return False
 
-    async def _give_back(self) -> None:
+    async def _give_back(self) -> bool:
+        """Whether the coordinator has heard it."""
         with contextlib.suppress(RemoteError, TimeoutError):
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await give_back(self.client, self.payload)
+                return True
+        return False
 
     async def _numbered(self) -> bool:
         """With a number among the jobs that run at once, by which it finds what an earlier one left."""
@@ -111,10 +138,10 @@ class HeldJob:
         """Whether its end was told."""
         payload, section = self.payload, self.section
         masked = [one.value for one in payload.variables if one.masked]
-        # References in them are replaced before the job sees them.
-        masked += job_variables(payload, section, payload.runner_info.timeout).secrets
-        # As git sends it, which it shows where a job asks it to.
-        basic = [git.address(payload.git_info.repo_url, "")[1]]
+        # As git sends it, which it shows where a job asks it to. What is wrong with an address its stage tells.
+        basic = []
+        with contextlib.suppress(ProtocolError):
+            basic.append(git.address(payload.git_info.repo_url, "")[1])
         trace = WatchedTrace(
             Masker([*masked, payload.token, *basic], payload.features.token_mask_prefixes),
             section.output_limit * 1024,
@@ -122,9 +149,12 @@ class HeldJob:
             payload.features.trace_sections,
             watch=self._reached,
         )
-        run = JobRun(payload, section, trace, self.docker, self.unique, slot=slot)
+        run = JobRun(payload, section, trace, self.docker, self.unique, slot=slot, placed=self._note_folders)
         running = asyncio.create_task(run.run())
-        reporter = Reporter(self.client, payload, trace, running.cancel, run.cancelled.set, time.monotonic)
+        reporter = Reporter(
+            self.client, payload, trace, running.cancel, run.cancelled.set, time.monotonic,
+            settled=lambda update: self._note(update=update),
+        )  # fmt: skip
         following = asyncio.create_task(reporter.follow())
         try:
             result = await asyncio.shield(running)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +32,8 @@ _log = logging.getLogger(__name__)
 @dataclass
 class JobRun:
     """`cancelled` is set when the job is to end after its after_script. `slot` None: nobody numbers the jobs
-    that run at once, so that none leaves a work tree to the next. `docker` may be None for other executors."""
+    that run at once, so that none leaves a work tree to the next. `docker` may be None for other executors.
+    `placed` is told where the job's files lie, before there are any."""
 
     payload: JobPayload
     section: RunnerSection
@@ -40,6 +42,7 @@ class JobRun:
     unique: str
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     slot: Slot | None = None
+    placed: Callable[[Folders], object] = lambda _folders: None
 
     async def run(self) -> Result:
         """The whole job. Never raises for anything that can happen to a job; a cancelled task takes its
@@ -47,8 +50,8 @@ class JobRun:
         timeout = self.payload.runner_info.timeout
         self._introduce()
         try:
-            async with asyncio.timeout(timeout):
-                result = await self._stages()
+            async with asyncio.timeout(timeout) as timer:
+                result = await self._stages(timer)
         except TimeoutError:
             text = f"execution took longer than {in_words(timeout)} seconds"
             result = Result("job_execution_timeout", message=text, timed_out=True)
@@ -75,18 +78,21 @@ class JobRun:
             self.trace.line(f"ERROR: Job failed (system failure): {result.message}", RED)
         self.trace.close()
 
-    async def _stages(self) -> Result:
+    async def _stages(self, timer: asyncio.Timeout) -> Result:
         if self.payload.run:
             raise misconfigured(
                 "the job has `run:` (CI/CD steps), which this runner does not know; use `script:`"
             )
         folders, variables = await asyncio.to_thread(self._facts)
+        # As the job sees them, references replaced; among them the key of the runner's own certificate.
+        self.trace.masker.learn(variables.secrets)
         strategy = git.git_options(self.payload, variables).strategy
         executor = make_executor(
             self.payload, self.section, self.trace, self.docker, self.unique, self.slot, folders, variables,
             strategy, attempts_of(variables, "EXECUTOR_JOB_SECTION_ATTEMPTS"),
         )  # fmt: skip
         context = Context(self.payload, self.section, self.trace, variables, executor)
+        self.placed(folders)
         async with executor.ground():
             if not await self._unless_cancelled(asyncio.create_task(self._before(context))):
                 return Result("job_canceled", message="canceled")
@@ -96,6 +102,9 @@ class JobRun:
             await caches.save(context, result)
             result = await artifacts.upload(context, result)
             await sources.clean_up(context)
+            if not timer.expired():
+                # What is taken away now takes nothing of its time.
+                timer.reschedule(None)
             return result
 
     async def _before(self, context: Context) -> None:

@@ -11,15 +11,18 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from shipline.errors import EngineError, EngineUnavailable, RemoteError, UsageError
 from shipline.protocols.runner_api import JobPayload
-from shipline.runner import asking, ending
+from shipline.runner import asking, ending, last_life
+from shipline.runner.acceptance import refuse
 from shipline.runner.asking import Answered, Ask, Outcome
 from shipline.runner.clients import Clients
 from shipline.runner.config.changes import changes
 from shipline.runner.config.sections import ConfigFile, RunnerSection
+from shipline.runner.coordinator_client import NotUnderstood
 from shipline.runner.ending import Phase
 from shipline.runner.engines import Engines
 from shipline.runner.held_job import HeldJob
@@ -29,13 +32,14 @@ from shipline.runner.journal import Entry as JournalEntry
 from shipline.runner.logs import Counting, configure
 from shipline.runner.metrics import EntryFigures, Metrics, MetricsServer
 from shipline.runner.online import Online
-from shipline.runner.reporting import tell_interrupted
 from shipline.runner.slots import Slots
 from shipline.runner.status import EntryNow, JobNow, document
 from shipline.runner.upkeep import Upkeep
 from shipline.version import __version__
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
+# How long an entry that could not hold a job asks for none, in seconds.
+UNFIT_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -80,8 +84,10 @@ class Manager:
         try:
             with self.home.held():
                 async with self._engines:
+                    left = self.home.journal.left()
                     await self._begin()
-                    aside = [asyncio.create_task(self._tell_end(one)) for one in self.home.journal.left()]
+                    await asyncio.to_thread(last_life.clear, left)
+                    aside = [asyncio.create_task(self._tell_end(one)) for one in left]
                     aside.append(asyncio.create_task(self._upkeep.keep(self._server)))
                     aside.append(asyncio.create_task(self._keep_tidy()))
                     await self._work()
@@ -190,6 +196,9 @@ class Manager:
         except (RemoteError, EngineError, UsageError) as error:
             online.failed(str(error))
             answer = replace(answer, wait=backoff(online.entry.failures + 1, {}, 0))
+            if isinstance(error, NotUnderstood):
+                with suppress(RemoteError):
+                    await refuse(client, error)
         except Exception:
             # A fault of ours must not silence an entry for ever.
             _log.exception("%s", section.name)
@@ -218,10 +227,14 @@ class Manager:
         number, held = self._jobs.pop(task)
         online = self._online[number]
         online.entry = asking.ended(online.entry)
+        if held.problem:
+            # The job may come back at once: it shall not go to and fro.
+            online.failed(held.problem)
+            online.entry = asking.put_off(online.entry, time.monotonic() + UNFIT_SECONDS)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("job %s", held.payload.id, exc_info=error)
         if held.result is not None:
-            seconds = time.time() - held.since
+            seconds = time.monotonic() - held.begun
             self.metrics.job_ended(held.section, seconds, held.result.failure_reason)
             outcome = held.result.failure_reason or "success"
             _log.info("job %s ended after %.1f s: %s", held.payload.id, seconds, outcome)
@@ -233,16 +246,8 @@ class Manager:
             (one for one in self.config.runners if one.url == entry.url), RunnerSection("", entry.url, "")
         )
         async with self._clients.jobs(section) as client:
-            while True:
-                try:
-                    await tell_interrupted(client, entry.job, entry.token)
-                except RemoteError as error:
-                    _log.warning("job %s was interrupted, which cannot be told yet: %s", entry.job, error)
-                    await asyncio.sleep(self.config.check_interval)
-                else:
-                    _log.info("job %s was interrupted by the death of this runner", entry.job)
-                    self.home.journal.remove(entry)
-                    return
+            if await last_life.tell_until_heard(client, entry, lambda: self.config.check_interval):
+                self.home.journal.remove(entry)
 
     def _signalled(self, number: signal.Signals) -> None:
         if number == signal.SIGHUP:

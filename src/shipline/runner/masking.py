@@ -32,9 +32,9 @@ class Masker:
     """`secrets` are whole values; after each of `prefixes` a token follows that is masked with it. What is held
     back is never more than HELD_LIMIT or the longest secret."""
 
-    secrets: Iterable[str]
+    secrets: Iterable[str] = field(repr=False)
     prefixes: Iterable[str] = ()
-    _held: bytes = b""
+    _held: bytes = field(default=b"", repr=False)
     _pattern: re.Pattern[bytes] = field(init=False, repr=False)
     _open: re.Pattern[bytes] = field(init=False, repr=False)
     _known: tuple[bytes, ...] = field(init=False, repr=False)
@@ -42,6 +42,11 @@ class Masker:
     _dropped: re.Pattern[bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        self.learn(())
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """More of them, from now on: what was shown already stays so."""
+        self.secrets = (*self.secrets, *secrets)
         known = {secret.encode(errors="replace") for secret in self.secrets if secret}
         # A value of several lines is masked line by line too: echo and tools break it up.
         known |= {line for secret in known for line in secret.splitlines() if len(line) > 7}
@@ -58,6 +63,10 @@ class Masker:
         self._open = re.compile(rb"(?P<token>" + b"|".join(unfinished) + rb")|" + _PARAMETER)
         self._starts = (*self._known, *prefixes)
         self._window = max(HELD_LIMIT, *map(len, self._starts))
+
+    def another(self) -> Masker:
+        """For what comes between the pieces of this one's text, and is not to part them."""
+        return Masker(self.secrets, self.prefixes)
 
     def feed(self, content: bytes) -> bytes:
         """What may be shown now. What could be the beginning of a secret is held back."""

@@ -78,7 +78,7 @@ class Online:
             self._has(f"{why} ({answer.status})")
             if self.entry.rests:
                 _log.error("%s: asked again in %.0f s", self.section.name, self.entry.unhealthy_interval)
-        elif self.problem:
+        elif self.problem and now >= self.entry.unfit_until:
             _log.info("%s: all is well again", self.section.name)
             self.problem = ""
 

@@ -83,7 +83,24 @@ class RegistrationClient:
             headers=_own(token),
             content=RunnerCall(token=token, system_id=self._system_id).model_dump_json(),
         )
-        found = self._token(answer, 201, "gave no new token")
+        return self._new_token(answer, "")
+
+    async def reset_token_as_user(self, runner: int, pat: str) -> RunnerToken:
+        """The same by REST, with somebody's personal access token: also for a token that is good for nothing any
+        more."""
+        answer = await self._api.call(
+            "reset_runner_token",
+            "POST",
+            f"runners/{runner}/reset_authentication_token",
+            headers={"PRIVATE-TOKEN": pat, **JSON},
+        )
+        return self._new_token(
+            answer,
+            "It takes a token with the scope api or manage_runner, of somebody who administers the runner.",
+        )
+
+    def _new_token(self, answer: httpx.Response, hint: str) -> RunnerToken:
+        found = self._token(answer, 201, "gave no new token", hint)
         if not found.token:
             raise RemoteError(f"{self._url} answered without a new token.")
         return found
@@ -101,9 +118,9 @@ class RegistrationClient:
         if answer.status_code not in (200, 204):
             raise self._refused(answer, "did not unregister the runner", "")
 
-    def _token(self, answer: httpx.Response, wanted: int, problem: str) -> RunnerToken:
+    def _token(self, answer: httpx.Response, wanted: int, problem: str, hint: str = "") -> RunnerToken:
         if answer.status_code != wanted:
-            raise self._refused(answer, problem, "")
+            raise self._refused(answer, problem, hint)
         try:
             return RunnerToken.model_validate_json(answer.content)
         except ValidationError:

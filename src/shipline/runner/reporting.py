@@ -6,25 +6,29 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 from shipline.errors import RemoteError
 from shipline.protocols.runner_api import JobPayload, JobUpdate, TraceOutput
 from shipline.runner.coordinator_client import Answer, CoordinatorClient
 from shipline.runner.failure import Result, known_reason
-from shipline.runner.trace import RED, RESET, Trace
+from shipline.runner.trace import Trace
 
 FIRST_SECONDS = 0.3
 INTERVAL_SECONDS = 1.0
 INTERVAL_LIMIT = 60.0
 TOUCH_LIMITS = (1.0, 30.0)
+# How often a coordinator may refuse the rest of a log, or ask to be told again.
 FINAL_TRIES = 10
-FINAL_BACKOFF_LIMIT = 60.0
+# How long one that cannot be reached is waited for: after an hour GitLab has given the job up.
+FINAL_SECONDS, FINAL_BACKOFF_LIMIT = 3600.0, 60.0
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class Reporter:
-    """`abort` is called when the job is over for the coordinator, `cancel` when it wants it to end well."""
+    """`abort` is called when the job is over for the coordinator, `cancel` when it wants it to end well, `settled`
+    with the job's end before that is told."""
 
     client: CoordinatorClient
     payload: JobPayload
@@ -32,6 +36,7 @@ class Reporter:
     abort: Callable[[], object]
     cancel: Callable[[], object]
     monotonic: Callable[[], float]
+    settled: Callable[[JobUpdate], object] = lambda _update: None
     _touch_seconds: float = TOUCH_LIMITS[1]
 
     async def follow(self) -> None:
@@ -81,18 +86,23 @@ class Reporter:
             self.cancel()
 
     async def finish(self, result: Result) -> None:
-        """The rest of the log, then the job's end; again and again until the coordinator has it."""
-        for attempt in range(FINAL_TRIES):
+        """The rest of the log, then the job's end; again and again until the coordinator has it, or could not be
+        reached for too long. One that does not take the log is told the end nevertheless."""
+        ends_at, refusals = self.monotonic() + FINAL_SECONDS, 0
+        for attempt in count():
             try:
-                if await self._try_to_finish(result):
+                if await self._try_to_finish(result, log=refusals < FINAL_TRIES):
                     return
+                refusals += 1
             except RemoteError as error:
                 _log.warning("job %s, telling its end: %s", self.payload.id, error)
-            await asyncio.sleep(min(FINAL_BACKOFF_LIMIT, 2.0**attempt))
+            if refusals > FINAL_TRIES or self.monotonic() >= ends_at:
+                break
+            await asyncio.sleep(min(FINAL_BACKOFF_LIMIT, 2.0 ** min(attempt, 6)))
         _log.error("job %s: its end could not be told", self.payload.id)
 
-    async def _try_to_finish(self, result: Result) -> bool:
-        while self.trace.sent < len(self.trace.content):
+    async def _try_to_finish(self, result: Result, *, log: bool) -> bool:
+        while log and self.trace.sent < len(self.trace.content):
             before = self.trace.sent
             if not await self._send_part():
                 return True
@@ -108,6 +118,7 @@ class Reporter:
             checksum=self.trace.checksum,
             output=output,
         )
+        self.settled(update)
         answer = await self.client.update_job(self.payload.id, self.payload.token, update)
         if answer.status == 412:
             self.trace.acknowledge(0)
@@ -123,15 +134,3 @@ def is_debugged(payload: JobPayload) -> bool:
     last = {one.key: one.value for one in payload.variables}
     wanted = (last.get(key, "").lower() for key in ("CI_DEBUG_TRACE", "CI_DEBUG_SERVICES"))
     return any(value in ("1", "t", "true") for value in wanted)
-
-
-async def tell_interrupted(client: CoordinatorClient, job: int, token: str) -> None:
-    """The end of a job whose runner was killed: a last line in its log, and that it failed.
-
-    Raises RemoteError when the coordinator cannot be told; one that knows the job no more is content.
-    """
-    line = f"\n{RED}ERROR: Job failed (system failure): the runner was killed, and started again{RESET}\n".encode()
-    answer = await client.send_trace(job, token, 0, line)
-    if answer.status == 416 and answer.size:
-        await client.send_trace(job, token, answer.size, line)
-    await client.update_job(job, token, JobUpdate(state="failed", failure_reason="runner_system_failure"))

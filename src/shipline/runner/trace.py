@@ -37,6 +37,10 @@ class Trace:
         """A line of our own."""
         self.write(f"{colour}{text}{RESET if colour else ''}\n".encode())
 
+    def aside(self, masked: bytes) -> None:
+        """A line from elsewhere, masked by a masker of its own: what is held back here is not torn apart by it."""
+        self._add(masked)
+
     def start_section(self, name: str, title: str) -> None:
         mark = f"section_start:{int(self.now())}:{name}\r\x1b[0K" if self.sections else ""
         self.write(f"{mark}{RESET}{CYAN}{title}{RESET}\n".encode())

@@ -35,23 +35,28 @@ class Upkeep:
     use: Callable[[ConfigFile], None]
     _tried: dict[str, float] = field(default_factory=dict, repr=False)
     _refused: str = ""
+    _seen: tuple[int, ...] = ()
 
     async def keep(self, server: MetricsServer) -> None:
         """For ever."""
-        seen = _stamp(self.home)
+        self._seen = _stamp(self.home)
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            if (stamp := _stamp(self.home)) != seen:
-                seen = stamp
-                self.reload()
-            await self._listen(server)
-            for section in self.current().runners:
-                if (
-                    due(section, datetime.now(UTC))
-                    and self._tried.get(section.token, 0.0) <= time.monotonic()
-                ):
-                    self._tried[section.token] = time.monotonic() + ROTATION_SECONDS
-                    await self._rotate(section)
+            try:
+                await self._look(server)
+            except Exception:
+                # A fault of ours must not leave tokens to their end.
+                _log.exception("looking after the config")
+
+    async def _look(self, server: MetricsServer) -> None:
+        if (stamp := _stamp(self.home)) != self._seen:
+            self._seen = stamp
+            self.reload()
+        await self._listen(server)
+        for section in self.current().runners:
+            if due(section, datetime.now(UTC)) and self._tried.get(section.token, 0.0) <= time.monotonic():
+                self._tried[section.token] = time.monotonic() + ROTATION_SECONDS
+                await self._rotate(section)
 
     async def _listen(self, server: MetricsServer) -> None:
         """The same address again is nothing to do. One that cannot be had is complained of once."""

@@ -104,6 +104,87 @@ def test_all_leave_but_those_whose_coordinator_says_no(place: Place, written: Pa
     assert "two:" in ended.err
 
 
+def test_a_runner_that_has_no_entry_is_left_by_its_address_and_token(
+    place: Place, written: Path, script: Scripted
+) -> None:
+    script.says("DELETE /runners/managers", Reply(204))
+    ended = runner(place, written, "unregister", "--url", script.url, "--token", "glrt-elsewhere")
+    assert (ended.code, names(written)) == (0, ["one", "two"]), ended.err
+    assert "this machine is off the runner" in ended.out
+    assert f"{written} has no entry of it" in ended.out
+    assert script.asked[0].json()["token"] == "glrt-elsewhere"
+    assert "elsewhere" not in ended.out + ended.err
+
+
+def test_a_runner_that_has_an_entry_may_be_named_by_address_and_token_too(
+    place: Place, written: Path, script: Scripted
+) -> None:
+    script.says("DELETE /runners", Reply(204))
+    ended = runner(place, written, "unregister", "--url", f"{script.url}/", "--token", "glrtr-two")
+    assert (ended.code, names(written)) == (0, ["one"]), ended.err
+    assert ended.out.startswith("two: the runner is deleted, and the entry is removed")
+
+
+def test_without_a_config_file_a_runner_can_be_left_and_none_is_made(
+    place: Place, path: Path, script: Scripted
+) -> None:
+    script.says("DELETE /runners", Reply(204))
+    ended = runner(place, path, "unregister", "--url", script.url, "--token", "glrtr-two")
+    assert ended.code == 0, ended.err
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("unregister", "--url", "http://c"), "--token is missing."),
+        (("unregister", "--url", "http://c", "--token", "t", "--name", "one"), "name one runner"),
+        (("unregister", "--token", "glrt-x", "--name", "one"), "--url is missing."),
+        (("reset-token", "--url", "http://c"), "--url and --id go together."),
+        (("reset-token", "--id", "3"), "--url and --id go together."),
+        (("reset-token", "--url", "http://c", "--id", "3", "--all-runners"), "name one runner"),
+        (("reset-token", "--url", "http://c", "--id", "3"), "has no runner with the id 3 at http://c."),
+        (("reset-token", "--name", "one", "--pat", "glpat-x"), 'the entry "one" has no id'),
+    ],
+)
+def test_words_that_do_not_go_together_are_refused_before_anybody_is_called(
+    place: Place, written: Path, words: tuple[str, ...], said: str
+) -> None:
+    ended = runner(place, written, *words)
+    assert ended.code == 2
+    assert said in ended.err
+    assert names(written) == ["one", "two"]
+
+
+@pytest.mark.parametrize("how", ["name", "id"])
+def test_a_token_that_is_good_for_nothing_any_more_is_exchanged_with_a_personal_access_token(
+    place: Place, path: Path, coordinator: Coordinator, token: Runner, how: str
+) -> None:
+    path.parent.mkdir()
+    path.write_text(entry("one", coordinator.url, "glrt-lost-long-ago", f"id = {token.id}"))
+    words = ("--name", "one") if how == "name" else ("--url", coordinator.url, "--id", str(token.id))
+    assert runner(place, path, "reset-token", *words).code == 1
+    ended = runner(place, path, "reset-token", *words, "--pat", coordinator.root.token)
+    assert ended.code == 0, ended.err
+    (one,) = load(path).runners
+    assert token.verify().status_code == 403
+    assert token.verify(one.token).status_code == 200
+    assert coordinator.root.token not in ended.out + ended.err + path.read_text()
+
+
+def test_a_personal_access_token_that_may_not_says_which_would_do(
+    place: Place, path: Path, coordinator: Coordinator, token: Runner
+) -> None:
+    path.parent.mkdir()
+    path.write_text(entry("one", coordinator.url, token.token, f"id = {token.id}"))
+    stranger = coordinator.user()
+    ended = runner(place, path, "reset-token", "--name", "one", "--pat", stranger.token)
+    assert ended.code == 1
+    assert "gave no new token: 403" in ended.err
+    assert "scope api or manage_runner, of somebody who administers the runner" in ended.err
+    assert token.verify().status_code == 200
+
+
 @pytest.mark.parametrize("verb", ["unregister", "reset-token"])
 def test_which_runner_must_be_said(place: Place, written: Path, verb: str) -> None:
     ended = runner(place, written, verb)
@@ -143,6 +224,12 @@ def test_a_right_config_is_told_in_a_sentence_and_what_has_no_effect_above_it(
         f"warning: {path}: concurent is not known and has no effect. Did you mean concurrent?",
         f"{path} is right: 3 jobs at once, for one (docker).",
     ]
+
+
+def test_one_job_is_one_job(place: Place, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text(entry("one", "http://c", "t"))
+    assert runner(place, path, "check-config").out == f"{path} is right: 1 job at once, for one (docker).\n"
 
 
 @pytest.mark.parametrize(

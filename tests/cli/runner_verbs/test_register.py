@@ -213,3 +213,89 @@ def test_an_old_server_s_bare_answer_to_verify_is_enough(place: Place, path: Pat
     asked = script.calls("POST /runners/verify")[0].json()
     known = (path.parent / ".runner_system_id").read_text()
     assert (asked["system_id"], asked["info"]["executor"]) == (known, "shell")
+
+
+TEMPLATE = """
+concurrent = 7
+[[runners]]
+limit = 3
+executor = "docker"
+environment = ["A=1"]
+[runners.feature_flags]
+FF_SCRIPT_SECTIONS = true
+[runners.docker]
+Image = "alpine:3.20"
+privileged = true
+memory = "1g"
+[[runners.docker.services]]
+name = "postgres:16"
+alias = "db"
+[runners.cache]
+Type = "s3"
+[runners.cache.s3]
+BucketName = "store"
+"""
+
+
+def test_a_template_gives_what_no_flag_says(
+    place: Place, path: Path, coordinator: Coordinator, token: Runner
+) -> None:
+    template = place.write("template.toml", TEMPLATE)
+    ended = register(
+        place, path, "-n", "-u", coordinator.url, "-t", token.token, "--name", "here", "--limit", "2",
+        "--docker-image", "debian:bookworm", "--template-config", str(template),
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert ended.err == (
+        f"warning: {template}: of a template only its entry's settings are taken; without effect: concurrent.\n"
+    )
+    config = load(path)
+    (runner,) = config.runners
+    assert (config.concurrent, config.warnings) == (1, ())
+    assert (runner.name, runner.token, runner.id) == ("here", token.token, token.id)
+    assert (runner.limit, runner.executor, runner.environment) == (2, "docker", ("A=1",))
+    assert runner.feature_flags == {"FF_SCRIPT_SECTIONS": True}
+    docker = runner.docker
+    assert (docker.image, docker.privileged, docker.memory) == ("debian:bookworm", True, "1g")
+    assert [(one.name, one.alias) for one in docker.services] == [("postgres:16", "db")]
+    assert (runner.cache.type, runner.cache.s3.bucket_name) == ("s3", "store")
+
+
+def test_what_a_template_says_is_not_asked_for(
+    place: Place, path: Path, coordinator: Coordinator, token: Runner
+) -> None:
+    entry = f'[[runners]]\nname = "templated"\nurl = "{coordinator.url}"\nexecutor = "shell"\ntoken = "glrt-old"\n'
+    template = place.write("template.toml", entry)
+    ended = register(place, path, "--template-config", str(template), stdin=f"{token.token}\n")
+    assert ended.code == 0, ended.err
+    (runner,) = load(path).runners
+    assert (runner.name, runner.executor, runner.token) == ("templated", "shell", token.token)
+    assert "without effect: token." in ended.err
+    assert "glrt-old" not in path.read_text() + ended.err + ended.out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is no template: it must have one [[runners]] entry"),
+        ("[[runners]]\n[[runners]]\n", "is no template: it must have one [[runners]] entry"),
+        ("[runners]\n", "is no template: it must have one [[runners]] entry"),
+        ("runners = ", "is not valid TOML"),
+        ('[[runners]]\nlimit = "2"\n', 'limit must be a whole number, 0 or more, not "2"'),
+        ("[[runners]]\n[runners.docker]\nimage = 3\n", "image must be text in quotes, not 3"),
+        (None, "cannot be read: No such file or directory"),
+    ],
+)
+def test_a_template_that_is_wrong_is_told_by_its_name_before_anybody_is_called(
+    place: Place, path: Path, text: str | None, said: str
+) -> None:
+    template = place.root / "template.toml"
+    if text is not None:
+        template.write_text(text)
+    ended = register(
+        place, path, "-n", "-u", "http://127.0.0.1:9", "-t", "glrt-x", "--template-config", str(template)
+    )
+    assert ended.code == 2
+    assert str(template) in ended.err
+    assert said in ended.err
+    assert not path.exists()

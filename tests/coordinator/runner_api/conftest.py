@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.coordinator.databases import database_url
 from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import Coordinator, Job, Runner, WorkTree, running
 
@@ -28,8 +29,13 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
 
 
 @pytest.fixture(scope="session")
-def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
-    """Waits seconds where others wait minutes."""
-    settings = Config(runners=Runners(token_expiration_seconds=8, silence_seconds=3, acknowledge_seconds=3))
-    with running(tmp_path_factory.mktemp("impatient"), settings) as started:
+def impatient(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Coordinator]:
+    """Waits seconds where others wait minutes: more of them than a few calls take on a machine at its limit. Its
+    tokens end after an hour."""
+    settings = Config(
+        runners=Runners(token_expiration_seconds=3600, silence_seconds=6, acknowledge_seconds=6)
+    )
+    with running(tmp_path_factory.mktemp("impatient"), settings, database_url(request)) as started:
         yield started

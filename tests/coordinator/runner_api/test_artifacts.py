@@ -8,6 +8,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.runner_api.configurations import CI, FULL, dotenv
 from tests.coordinator.server import (
     ANSWER_SECONDS,
@@ -26,6 +27,8 @@ from tests.coordinator.server import (
 )
 
 from shipline.protocols.artifact_types import ARTIFACT_TYPES, OWN_TYPES
+
+pytestmark = on_both_databases
 
 
 def test_artifacts_go_up_and_come_down_to_a_dependent_job(

@@ -11,7 +11,10 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.server import ANSWER_SECONDS, ZIP, Coordinator, Job, Project, zipped
+
+pytestmark = on_both_databases
 
 
 def behind_a_link() -> bytes:

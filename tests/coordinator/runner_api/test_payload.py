@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.runner_api.configurations import CI, FULL, dotenv
 from tests.coordinator.server import (
     ZIP,
@@ -12,6 +13,8 @@ from tests.coordinator.server import (
     Runner,
     WorkTree,
 )
+
+pytestmark = on_both_databases
 
 
 def test_the_payload_has_every_member(project: Project, work_tree: WorkTree, runner: Runner) -> None:

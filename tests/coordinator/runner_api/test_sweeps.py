@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import ZIP, Coordinator, Project, until
+
+pytestmark = on_both_databases
 
 
 @pytest.fixture
@@ -23,6 +23,7 @@ def test_a_runner_that_falls_silent_loses_its_job(
     job = project.runner().take()
     found = until(lambda: (one := project.jobs()["job"])["status"] == "failed" and one, "the job failed")
     assert found["failure_reason"] == "stuck_or_timeout_failure"
+    assert project.trace(job.id).count("Job failed: its runner fell silent. Look whether it runs") == 1
     answer = job.trace(b"I am back")
     assert (answer.status_code, answer.headers["Job-Status"]) == (403, "failed")
 
@@ -32,7 +33,11 @@ def test_a_token_that_has_expired_opens_nothing(impatient_project: Project) -> N
     root = impatient_project.root
     expires_at = root.get(f"runners/{runner.id}")["token_expires_at"]
     assert expires_at is not None
-    until(lambda: runner.verify().status_code == 403, "the token expired")
+    assert runner.verify().status_code == 200
+    impatient_project.coordinator.execute(
+        f"UPDATE coordinator_runner SET token_expires_at = CURRENT_TIMESTAMP WHERE id = {runner.id}"
+    )
+    assert runner.verify().status_code == 403
     assert runner.request().status_code == 403
     assert runner.call("POST", "/reset_authentication_token").status_code == 403
     fresh = root.post(f"runners/{runner.id}/reset_authentication_token")
@@ -69,13 +74,10 @@ def test_a_machine_that_has_not_been_heard_of_for_a_week_is_forgotten(project: P
     for system_id in ("s_gone", "s_here"):
         runner.system_id = system_id
         assert runner.verify().status_code == 200
-    database = project.coordinator.data.coordinator / "db.sqlite3"
-    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
-        connection.execute(
-            "UPDATE coordinator_runnermanager SET contacted_at = '2020-01-01 00:00:00' "
-            "WHERE system_id = 's_gone' AND runner_id = ?",
-            [runner.id],
-        )
+    project.coordinator.execute(
+        "UPDATE coordinator_runnermanager SET contacted_at = '2020-01-01 00:00:00+00' "
+        f"WHERE system_id = 's_gone' AND runner_id = {runner.id}"
+    )
 
     def known() -> list[str]:
         return [one["system_id"] for one in project.root.get(f"runners/{runner.id}/managers")]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from tests.coordinator.databases import on_both_databases
 from tests.coordinator.runner_api.configurations import CI
@@ -14,6 +17,8 @@ from tests.coordinator.server import (
     Coordinator,
     Job,
     Project,
+    Runner,
+    WorkTree,
     until,
 )
 
@@ -62,6 +67,34 @@ def test_a_log_may_hold_any_bytes(project: Project, job: Job) -> None:
     assert job.trace(content).status_code == 202
     answer = project.root.call("GET", f"projects/{project.id}/jobs/{job.id}/trace")
     assert answer.content == content
+
+
+def change(coordinator: Coordinator, statement: str) -> None:
+    if coordinator.database_url:
+        with psycopg.connect(coordinator.database_url) as connection:
+            connection.execute(statement.encode())
+    else:
+        path = coordinator.data.coordinator / "db.sqlite3"
+        with closing(sqlite3.connect(path, timeout=30)) as database, database:
+            database.execute(statement)
+
+
+@pytest.mark.parametrize(("cancelled", "status"), [(False, "failed"), (True, "canceled")])
+def test_a_log_that_grows_beyond_its_limit_ends_its_job(
+    project: Project, work_tree: WorkTree, runner: Runner, cancelled: bool, status: str
+) -> None:
+    work_tree.ship("job: {script: make, retry: 1}\n")
+    job = runner.take()
+    if cancelled:
+        project.act("cancel", job.id)
+    size = 100 * 1024 * 1024
+    change(project.coordinator, f"UPDATE coordinator_job SET trace_size = {size} WHERE id = {job.id}")
+    answer = job.trace(b"more", size)
+    assert (answer.status_code, answer.headers["Job-Status"]) == (403, status)
+    ended = project.root.get(f"projects/{project.id}/jobs/{job.id}")
+    assert (ended["status"], ended["failure_reason"]) == (status, "trace_size_exceeded")
+    # What was cancelled is not tried again by itself.
+    assert project.statuses() == {"job": "canceled" if cancelled else "pending"}
 
 
 def test_two_pieces_for_one_place_leave_one(project: Project, job: Job) -> None:

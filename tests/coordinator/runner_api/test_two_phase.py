@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from tests.coordinator.databases import on_both_databases
 from tests.coordinator.pages import signed_in
 from tests.coordinator.runner_api.configurations import CI
 from tests.coordinator.server import ZIP, Coordinator, Job, Project, Runner, WorkTree, until
+
+pytestmark = on_both_databases
 
 
 @pytest.fixture
@@ -82,6 +87,42 @@ def test_a_manager_that_goes_gives_its_job_back(project: Project, handed: Job, p
     assert (again.id, again.token == handed.token) == (handed.id, False)
     assert handed.update("running").status_code == 403
     assert again.update("running").status_code == 200
+
+
+@pytest.mark.parametrize("who", ["manager", "runner", "administrator"])
+def test_who_waits_is_told_of_a_job_that_a_removed_runner_had_and_gets_a_new_log(
+    project: Project, handed: Job, patient: Runner, who: str
+) -> None:
+    handed.trace(b"Starting a machine ...\n")
+    waiting = project.runner()
+    assert waiting.request().status_code == 204
+    with ThreadPoolExecutor(1) as pool:
+        polling = pool.submit(waiting.request, waiting.last_update)
+        if who == "administrator":
+            assert project.root.call("DELETE", f"runners/{patient.id}").status_code == 204
+        else:
+            assert patient.call("DELETE", "/managers" if who == "manager" else "").status_code == 204
+        # Far less than the long poll takes.
+        answer = polling.result()
+    assert answer.status_code == 201
+    again = Job(project.coordinator, answer.json())
+    assert again.id == handed.id
+    assert again.trace(b"hello\n").headers["Range"] == "0-6"
+    assert project.trace(again.id) == "hello\n"
+    again.succeed()
+
+
+def test_a_manager_that_says_it_will_not_begin_the_job_gives_it_back_at_once(
+    project: Project, handed: Job, patient: Runner
+) -> None:
+    answer = handed.update("failed", failure_reason="runner_system_failure")
+    assert (answer.status_code, answer.headers["Job-Status"]) == (400, "pending")
+    again = patient.take()
+    assert (again.id, again.token == handed.token) == (handed.id, False)
+    # What the first still says of it changes nothing.
+    assert handed.update("failed").status_code == 403
+    assert again.update("running").status_code == 200
+    assert project.statuses() == {"job": "running"}
 
 
 def test_a_job_that_is_not_begun_goes_to_another_runner(

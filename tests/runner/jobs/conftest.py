@@ -15,10 +15,12 @@ from typing import Any
 import aiodocker
 import pytest
 import pytest_asyncio
+from aiodocker.containers import DockerContainer
 from tests.runner.file_server import FileServer, file_server
 from tests.runner.git_server import PASSWORD, USER, GitServer, git
 
 from shipline.engine.client import connect
+from shipline.engine.labels import OWNER, owned_by
 from shipline.engine.reap import reap
 from shipline.protocols.runner_api import JobPayload
 from shipline.runner.config_file import DockerSection, RunnerSection
@@ -107,6 +109,30 @@ class Place:
         while not holds():
             assert time.monotonic() < deadline, f"{what}; so far:\n{self.log()}"
             await asyncio.sleep(0.02)
+
+    async def containers(self, role: str) -> list[DockerContainer]:
+        """What the job that was made last has on the engine in that role."""
+        assert self.docker is not None
+        assert self.run_now is not None
+        found = await self.docker.containers.list(all=True, filters=owned_by(self.section.owner, role))
+        return [container for container in found if self.run_now.unique in container["Names"][0]]
+
+    async def touch(self, role: str, path: str) -> None:
+        """Make the file that a script waits for in the container of that role."""
+        for container in await self.containers(role):
+            execution = await container.exec(["touch", path], user="0")
+            await execution.start(detach=True)
+
+    async def left(self) -> list[str]:
+        """What is there of the job that ran last: processes and secrets, or containers and networks."""
+        assert self.run_now is not None
+        if self.docker is None:
+            files = [str(one) for one in Path(self.section.builds_dir).rglob("*.tmp")]
+            return [*files, *map(str, marked(f"{MARK}={self.run_now.unique}"))]
+        filters = {"label": [f"{OWNER}={self.section.owner}"]}
+        containers = await self.docker.containers.list(all=True, filters=filters)
+        networks = await self.docker.networks.list(filters=filters)
+        return [*(one["Id"] for one in containers), *(one["Id"] for one in networks)]
 
     def configure(self, **fields: Any) -> None:
         self.section = replace(self.section, **fields)

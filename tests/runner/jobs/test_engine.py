@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.runner.jobs.conftest import Place, docker_host
+from tests.runner.gate import gate
+from tests.runner.jobs.conftest import IMAGE, Place, docker_host
 
 from shipline.errors import EngineError, ImagePullFailed
 from shipline.host.images import HELPER, ensure_images
@@ -51,19 +52,26 @@ async def test_services_know_each_other_and_see_public_variables_and_their_own(e
     )
     other = {"name": PYTHON, "alias": "asking", "command": ["python", "-c", asks],
              "variables": [{"key": "A", "value": "own-$P"}]}  # fmt: skip
-    ended = await engine.run(
-        "for i in $(seq 200); do sleep 0.1; done",
-        image={"name": PYTHON},
-        services=[web(), other],
-        variables={"CI_DEBUG_SERVICES": "true", "RUNNER_SCRIPT_TIMEOUT": "4s"},
-        more_variables=[
-            {"key": "P", "value": "public", "public": True},
-            {"key": "S", "value": "hidden", "public": False},
-        ],
+    run = engine.job(
+        engine.payload(
+            ["echo begun; until [ -e /tmp/end ]; do sleep 0.1; done"],
+            image={"name": PYTHON},
+            services=[web(), other],
+            variables={"CI_DEBUG_SERVICES": "true"},
+            more_variables=[
+                {"key": "P", "value": "public", "public": True},
+                {"key": "S", "value": "hidden", "public": False},
+            ],
+        )
     )
-    shown = [line for line in ended.lines if "[service:other]" in line]
-    assert any("GET /own-public- HTTP" in line for line in shown), ended.log
-    assert "hidden" not in ended.log
+    running = asyncio.create_task(run.run())
+    await engine.until(lambda: "begun" in engine.log().splitlines(), "the script does not begin")
+    await engine.until(lambda: "GET /own-public- HTTP" in engine.log(), "the web is not asked")
+    await engine.touch("job-build", "/tmp/end")
+    assert not (await running).failure_reason, engine.log()
+    shown = [line for line in engine.log().splitlines() if "[service:other]" in line]
+    assert any("GET /own-public- HTTP" in line for line in shown), engine.log()
+    assert "hidden" not in engine.log()
 
 
 async def test_a_service_that_does_not_start_is_told_with_its_last_lines_and_the_job_goes_on(
@@ -175,6 +183,31 @@ async def test_a_path_of_the_jobs_image_is_not_the_helpers(engine: Place) -> Non
     assert "path /nowhere:/usr/bin:/bin" in ended.lines
 
 
+@pytest.mark.parametrize(
+    ("there", "policies", "told"),
+    [(True, ("always",), 1), (True, ("always", "never"), 0), (False, ("always",), 0)],
+)
+async def test_an_image_that_cannot_be_pulled_but_is_here_is_offered_with_what_to_write(
+    engine: Place, there: bool, policies: tuple[str, ...], told: int
+) -> None:
+    assert engine.docker is not None
+    engine.configure_docker(pull_policy=policies)
+    with gate(0) as registry:
+        # It answers that it has no image.
+        name = f"127.0.0.1:{registry.port}/here"
+        if there:
+            await engine.docker.images.tag(IMAGE, repo=name, tag="1")
+        try:
+            ended = await engine.run("echo ran", image={"name": f"{name}:1"})
+        finally:
+            if there:
+                await engine.docker.images.delete(f"{name}:1")
+    assert ended.good is (policies == ("always", "never")), ended.log
+    lines = [line for line in ended.lines if 'pull_policy = "if-not-present" under [runners.docker]' in line]
+    assert len(lines) == told
+    assert all(f"Image {name}:1 is on the runner's machine." in line for line in lines)
+
+
 async def test_an_image_that_the_config_does_not_allow_is_not_pulled(engine: Place) -> None:
     engine.configure_docker(allowed_images=("ruby:*",), allowed_services=("postgres:*",))
     ended = await engine.run("true", image={"name": "python:3.11-slim"})
@@ -212,25 +245,17 @@ async def test_a_registry_that_does_not_answer_is_asked_three_times_and_then_the
 
 
 async def test_a_container_that_vanishes_is_made_again_as_often_as_the_job_says(engine: Place) -> None:
-    async def vanish() -> None:
-        run = engine.run_now
-        assert run is not None
-        assert engine.docker is not None
-        found = await engine.docker.containers.list(
-            all=True,
-            filters={"label": [f"io.shipline.owner={engine.section.owner}", "io.shipline.role=job-build"]},
-        )
-        for container in found:
-            await container.delete(force=True)
-
-    hooks = [{"name": "post_get_sources_script", "script": ["echo in the hook; sleep 3"]}]
+    hook = "echo in the hook; until [ -e /tmp/go-on ]; do sleep 0.1; done"
+    hooks = [{"name": "post_get_sources_script", "script": [hook]}]
     for attempts, good in (("1", False), ("2", True)):
         run = engine.job(
             engine.payload(["echo ran"], hooks=hooks, variables={"EXECUTOR_JOB_SECTION_ATTEMPTS": attempts})
         )
         running = asyncio.create_task(run.run())
         await engine.until(lambda: "in the hook" in engine.log().splitlines(), "the hook does not run")
-        await asyncio.gather(asyncio.create_task(vanish()))
+        for container in await engine.containers("job-build"):
+            await container.delete(force=True)
+        await engine.touch("job-helper", "/tmp/go-on")
         result = await running
         assert (not result.failure_reason) is good, engine.log()
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 from tests.runner.git_server import PASSWORD
 from tests.runner.jobs.conftest import Place
 
+from shipline.runner.slots import Slot
 from shipline.runner.trace import Trace
 
 
@@ -205,3 +209,68 @@ async def test_the_configs_own_scripts_stand_around_the_jobs(place: Place) -> No
         "within 1",
         "behind 1",
     ]
+
+
+async def test_a_wall_clock_that_jumps_changes_nothing_but_the_times_in_the_log(shell: Place) -> None:
+    job, jumps = shell.job(shell.payload(["echo on"], runner_info={"timeout": 60})), cycle([0.0, 4e9])
+    job.trace.now = lambda: next(jumps)
+    assert not (await job.run()).failure_reason
+    assert "_start:0:step_script" in shell.log()
+    assert "_end:4000000000:step_script" in shell.log()
+    assert "\non\n" in shell.log()
+
+
+async def test_a_job_that_is_cancelled_again_and_again_takes_everything_away_all_the_same(
+    place: Place,
+) -> None:
+    secret = {"key": "KEY", "value": "a secret", "file": True}
+    payload = place.payload(["echo begun; sleep 60"], more_variables=[secret])
+    running = asyncio.create_task(place.job(payload).run())
+    await place.until(lambda: "\nbegun" in place.log(), "the script has begun")
+    while not running.done():
+        running.cancel()
+        await asyncio.wait([running], timeout=0.01)
+    assert running.cancelled()
+    assert await place.left() == []
+
+
+async def test_a_process_that_hides_and_keeps_the_output_open_is_not_waited_for(shell: Place) -> None:
+    ended = await shell.run(
+        "env -i PID=$$ sh -c 'echo hidden; exec sleep 300' &",
+        "sleep 0.2",
+        "echo on",
+        runner_info={"timeout": 30},
+    )
+    assert ended.good, ended.log
+    assert {"hidden", "on"} <= set(ended.lines)
+
+
+async def test_a_process_that_leaves_its_session_too_is_not_waited_for_for_ever(
+    shell: Place, tmp_path: Path
+) -> None:
+    file = tmp_path / "pid"
+    hide = f"setsid env -i sh -c 'echo $$ > {file}; exec sleep 300' &"
+    try:
+        ended = await shell.run(hide, f"until [ -s {file} ]; do sleep 0.05; done", "echo on")
+        assert ended.good, ended.log
+        assert "keeps the output of the script open" in ended.log
+    finally:
+        os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+async def test_the_runner_s_own_key_is_masked_where_a_job_prints_it(shell: Place, tmp_path: Path) -> None:
+    key = tmp_path / "client.key"
+    key.write_text("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG\n-----END PRIVATE KEY-----\n")
+    shell.configure(tls_key_file=str(key))
+    ended = await shell.run('cat "$CI_SERVER_TLS_KEY_FILE"; echo on')
+    assert ended.good, ended.log
+    assert "MIIEvQIBADANBgkqhkiG" not in ended.log
+    assert "[MASKED]" in ended.log
+
+
+async def test_a_masked_variable_that_refers_to_the_job_s_folder_is_masked_as_the_job_sees_it(
+    shell: Place,
+) -> None:
+    secret = {"key": "A", "value": "$CI_PROJECT_DIR/hidden", "masked": True}
+    ended = await shell.run('echo "<$A>"', more_variables=[secret], slot=Slot(1, 1))
+    assert "<[MASKED]>" in ended.lines, ended.log

@@ -29,4 +29,5 @@ def check_config(config: Config) -> None:
             f"{config.path} has no [[runners]] entry.", hint="`shipline runner register` makes one."
         )
     names = ", ".join(f"{one.name} ({one.executor})" for one in settings.runners)
-    out([f"{config.path} is right: {settings.concurrent} jobs at once, for {names}."])
+    jobs = f"{settings.concurrent} job{'' if settings.concurrent == 1 else 's'} at once"
+    out([f"{config.path} is right: {jobs}, for {names}."])

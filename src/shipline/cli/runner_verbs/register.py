@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ from shipline.cli.runner_verbs.register_options import (
     entry_options,
     entry_values,
 )
+from shipline.cli.runner_verbs.template import below, read_template
 from shipline.errors import UsageError
 from shipline.protocols.runner_registration import RegisterRequest, RunnerToken, is_authentication_token
 from shipline.runner.config.sections import EXECUTORS, DockerSection, RunnerSection
@@ -42,6 +44,14 @@ __all__ = ["ENTRY_OPTIONS", "register"]
 )
 @click.option("--name", "--description", "name", envvar="RUNNER_NAME", help="The entry's name.")
 @click.option("--executor", envvar="RUNNER_EXECUTOR", help=f"How jobs are run: {', '.join(EXECUTORS)}.")
+@click.option(
+    "--template-config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    envvar="TEMPLATE_CONFIG_FILE",
+    show_envvar=True,
+    help="A file with one [[runners]] entry: what it says and no flag does becomes the new entry's, too.",
+)
 @entry_options
 def register(
     config: Config,
@@ -51,6 +61,7 @@ def register(
     registration_token: str | None,
     name: str | None,
     executor: str | None,
+    template_config: Path | None,
     **options: Any,
 ) -> None:
     """Make this machine a runner of a coordinator or a GitLab: an entry more in the config file.
@@ -60,6 +71,12 @@ def register(
     """
     if token and registration_token:
         raise UsageError("--token and --registration-token cannot go together.")
+    template, warnings = read_template(template_config) if template_config else ({}, ())
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+    url, name, executor = (
+        given or template.get(key) for key, given in (("url", url), ("name", name), ("executor", executor))
+    )
     ask = _refuse if non_interactive else _ask
     token = token or registration_token
     url = url or ask("The coordinator's or GitLab's address (such as https://gitlab.com)", "--url", None)
@@ -71,14 +88,14 @@ def register(
         socket.gethostname() if non_interactive else ask("A name for it", "--name", socket.gethostname())
     )
     executor = executor or ask(f"The executor ({', '.join(EXECUTORS)})", "--executor", "docker")
-    entry = entry_values(options)
+    entry = below(entry_values(options), template)
     if executor == "docker" and not entry.get("docker", {}).get("image"):
         default = DockerSection().image
         image = (
             default if non_interactive else ask("The image of jobs that name none", "--docker-image", default)
         )
         entry["docker"] = {"image": image} | entry.get("docker", {})
-    _register(config, {"name": name, "url": url, "executor": executor} | entry, token, served)
+    _register(config, entry | {"name": name, "url": url, "executor": executor}, token, served)
 
 
 def _register(config: Config, entry: dict[str, Any], token: str, served: Mapping[str, Any]) -> None:

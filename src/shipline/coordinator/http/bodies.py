@@ -15,8 +15,11 @@ from shipline.coordinator.services import in_database
 SMALL = 4 * 1024 * 1024
 # A multipart body is a little larger than its file.
 ARTIFACT = artifacts.ARTIFACT_LIMIT + 64 * 1024
+# Files in base64 are a third larger; all of it is held in memory.
+COMMIT = 32 * 1024 * 1024
 PACK = 4 * 1024 * 1024 * 1024
 DRAIN = 64 * 1024 * 1024
+_COMMITS = re.compile(r"/api/v4/projects/.+/repository/(commits|files/.+)")
 _ARTIFACTS = re.compile(r"/api/v4/jobs/\d+/artifacts")
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -68,6 +71,10 @@ async def _limit(path: str, headers: dict[bytes, str]) -> int:
     if _ARTIFACTS.fullmatch(path):
         known = await in_database(tokens.job_of, headers.get(b"job-token", ""))
         return ARTIFACT if known else SMALL
+    if _COMMITS.fullmatch(path):
+        kind, _, value = headers.get(b"authorization", "").partition(" ")
+        token = headers.get(b"private-token", "") or (value.strip() if kind.lower() == "bearer" else "")
+        return COMMIT if await in_database(tokens.user_of, token) else SMALL
     if path.endswith(".git/git-receive-pack"):
         _, password = basic_credentials(headers.get(b"authorization", ""))
         known_user = await in_database(tokens.user_of, password, tokens.GIT_WRITE)

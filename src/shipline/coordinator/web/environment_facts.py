@@ -11,6 +11,7 @@ from django.db.models import OuterRef, Subquery
 
 from shipline.coordinator import access
 from shipline.coordinator.deployments import last_deployment, why_outdated
+from shipline.coordinator.environments import may_stop
 from shipline.coordinator.models import Deployment, Environment, Job, Project
 from shipline.model.environment import EnvironmentState
 from shipline.model.status import JobStatus
@@ -69,9 +70,9 @@ def shown(environments: Sequence[Environment], *, acts: bool) -> list[ShownEnvir
     rows = []
     for environment in environments:
         there, coming = by_environment.get(environment.pk, (None, None))
-        may_stop = acts and environment.state == EnvironmentState.AVAILABLE
+        stops = acts and environment.state == EnvironmentState.AVAILABLE
         url = safe_url(environment.external_url)
-        rows.append(ShownEnvironment(environment, url, found.get(there), found.get(coming), may_stop))
+        rows.append(ShownEnvironment(environment, url, found.get(there), found.get(coming), stops))
     return rows
 
 
@@ -79,15 +80,15 @@ def list_facts(
     project: Project, user: User | AnonymousUser, *, of_stopped: bool, number: int
 ) -> dict[str, Any]:
     """Page `number`, from 1, of those that are there, or of the stopped ones, by name."""
-    acts = access.level(user, project) >= access.PUSH
-    all_of_them = Environment.objects.filter(project=project)
+    all_of_them = Environment.objects.select_related("project").filter(project=project)
     stopped = all_of_them.filter(state=EnvironmentState.STOPPED)
     wanted = stopped if of_stopped else all_of_them.exclude(state=EnvironmentState.STOPPED)
     first = (number - 1) * ENVIRONMENTS_SHOWN
     rows = list(wanted.order_by("name")[first : first + ENVIRONMENTS_SHOWN + 1])
     return {
         "project": project,
-        "rows": shown(rows[:ENVIRONMENTS_SHOWN], acts=acts),
+        # Who may stop one of them is looked at when they ask for it: it is another question for each.
+        "rows": shown(rows[:ENVIRONMENTS_SHOWN], acts=access.may(user, project, access.Ability.PLAY_JOB)),
         "of_stopped": of_stopped,
         "stopped": stopped.count(),
         "before": number - 1,
@@ -98,7 +99,7 @@ def list_facts(
 def environment_facts(environment: Environment, user: User | AnonymousUser) -> dict[str, Any]:
     project = environment.project
     acts = access.level(user, project) >= access.PUSH
-    (found,) = shown([environment], acts=acts)
+    (found,) = shown([environment], acts=may_stop(user, environment))
     related = Deployment.objects.select_related("deployable", "deployable__pipeline", "user")
     newest = related.filter(environment=environment).exclude(status=_D.SKIPPED).order_by("-id")
     return {

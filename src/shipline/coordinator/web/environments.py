@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_POST
 
-from shipline.coordinator import access, environments
+from shipline.coordinator import environments
 from shipline.coordinator.models import Environment
 from shipline.coordinator.web import environment_facts, finding
 from shipline.coordinator.web.pages import missing, page
@@ -45,7 +45,7 @@ def show(request: HttpRequest, project: str, environment_id: int) -> HttpRespons
 @require_POST
 def stop(request: HttpRequest, project: str, environment_id: int) -> HttpResponseBase:
     found = _find(request, project, environment_id)
-    if found is None or not access.may(request.user, found.project, access.Ability.PLAY_JOB):
+    if found is None or not environments.may_stop(request.user, found):
         raise Http404
     environments.stop(found)
     return HttpResponseRedirect(f"/{found.project.path_with_namespace}/-/environments")

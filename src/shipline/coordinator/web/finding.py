@@ -26,7 +26,7 @@ def find_pipeline(request: HttpRequest, project: str, pipeline_id: int) -> Pipel
 
 
 def find_job(request: HttpRequest, project: str, job_id: int) -> Job | None:
-    found = find_project(request, project, Ability.READ_PIPELINE)
+    found = find_project(request, project, Ability.READ_PIPELINE, Ability.READ_JOB_LOG)
     if found is None:
         return None
     related = Job.objects.select_related("project", "pipeline", "pipeline__user", "runner")

@@ -31,7 +31,7 @@ def origin(pipeline: Pipeline, user: User | AnonymousUser) -> Link | None:
         above = upstream.pipeline
         kind = "child of" if pipeline.source == "parent_pipeline" else "triggered by"
         place = "" if above.project_id == pipeline.project_id else f" of {above.project.path_with_namespace}"
-        seen = access.may_read(user, above.project)
+        seen = access.may(user, above.project, access.Ability.READ_PIPELINE)
         words = f"{kind} #{above.pk}{place} ({upstream.name})" if seen else "triggered by another project"
         return Link(words, address(above) if seen else "")
     if request is not None:
@@ -50,7 +50,7 @@ def started_by(jobs: Iterable[Job], user: User | AnonymousUser) -> dict[int, lis
         return found
     rows = Pipeline.objects.select_related("project").filter(upstream_job__in=list(found)).order_by("pk")
     for row in rows:
-        if row.upstream_job_id is not None and access.may_read(user, row.project):
+        if row.upstream_job_id is not None and access.may(user, row.project, access.Ability.READ_PIPELINE):
             found[row.upstream_job_id].append(Link(f"#{row.pk}", address(row), row.status))
     return found
 

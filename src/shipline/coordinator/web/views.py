@@ -66,7 +66,8 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
         target = "/"
     name, wrong = "", False
     if request.method == "POST":
-        name, secret = request.POST.get("username", ""), request.POST.get("password", "")
+        # No name and no password holds a NUL, and PostgreSQL would not look for one.
+        name, secret = (request.POST.get(one, "").replace("\0", "") for one in ("username", "password"))
         try:
             throttling.before_sign_in(request)
             user = _user(request, name, secret.strip())
@@ -150,6 +151,10 @@ def project(request: HttpRequest, project: str) -> HttpResponseBase:
         "more": newest.count() > NEWEST_SHOWN,
     }
     return _page(request, "project.html", context)
+
+
+def _sees_pipelines(request: HttpRequest, project: Project) -> bool:
+    return access.may(request.user, project, access.Ability.READ_PIPELINE)
 
 
 @require_GET

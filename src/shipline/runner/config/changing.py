@@ -126,7 +126,22 @@ class ConfigOnDisk:
 
 
 def _table(values: Mapping[str, Any]) -> Table:
+    """What stands behind a table would belong to that: plain values come first."""
     table = tomlkit.table()
-    for key, value in values.items():
-        table[key] = _table(value) if isinstance(value, Mapping) else value
+    for key, value in sorted(values.items(), key=lambda item: _is_table(item[1])):
+        if isinstance(value, Mapping):
+            table[key] = _table(value)
+        elif _is_table(value):
+            table[key] = several = tomlkit.aot()
+            for one in value:
+                several.append(_table(one))
+        else:
+            table[key] = value
     return table
+
+
+def _is_table(value: Any) -> bool:
+    """Or several of them."""
+    return isinstance(value, Mapping) or (
+        isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
+    )

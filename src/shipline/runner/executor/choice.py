@@ -38,7 +38,7 @@ def make_executor(
     """Raises JobFailed for what the config does not allow, UsageError for what it says wrong."""
     if section.executor == "shell":
         ignored = ("services",) if payload.services else ()
-        return ShellExecutor(folders, trace, unique, section.shell, ignored)
+        return ShellExecutor(folders, trace, unique, section.shell, ignored, section.owner)
     if docker is None:
         raise EngineUnavailable("The docker executor has no Docker Engine.")
     spec = job_spec(payload, section, variables, unique, folders, slot, strategy)

@@ -25,6 +25,7 @@ from shipline.runner.executor.spec import JobSpec
 from shipline.runner.folders import Folders
 from shipline.runner.script import quote
 from shipline.runner.trace import Trace
+from shipline.runner.uncancelled import to_its_end
 
 CLEAN_SECONDS = 60.0
 
@@ -77,10 +78,9 @@ class DockerExecutor:
                 )
             yield
         finally:
-            # A cancelled job must be cleaned up all the same; an engine that hangs must not hold us.
-            with contextlib.suppress(TimeoutError, EngineError):
-                async with asyncio.timeout(CLEAN_SECONDS):
-                    await asyncio.shield(asyncio.ensure_future(self._clean()))
+            # However often the job is cancelled; an engine that hangs must not hold us.
+            with contextlib.suppress(EngineError):
+                await to_its_end(self._clean(), CLEAN_SECONDS)
 
     async def _network(self, body: Mapping[str, Any]) -> None:
         await self.docker.networks.create(dict(body))

@@ -58,7 +58,18 @@ class Images:
             else:
                 self._found(spec, found, quiet)
                 return found
+        if "if-not-present" not in spec.pull_policies:
+            await self._offer_what_is_there(spec)
         raise failure or EngineError(f"image {spec.image} has no pull policy")
+
+    async def _offer_what_is_there(self, spec: ContainerSpec) -> None:
+        """An image that was built or loaded here cannot be pulled; somebody may have meant it."""
+        found = await find_image(self.docker, spec.image, self.aliases)
+        if found is not None and fits(found.platform, spec.platform):
+            self.say(
+                f"Image {spec.image} is on the runner's machine. To use it when it cannot be pulled, write "
+                'pull_policy = "if-not-present" under [runners.docker] in the runner\'s config.'
+            )
 
     def _found(self, spec: ContainerSpec, image: PulledImage, quiet: bool) -> None:
         if not quiet:

@@ -15,6 +15,7 @@ from shipline.runner.executor.containers import Containers
 from shipline.runner.executor.images import Images
 from shipline.runner.executor.network import NetworkSpec
 from shipline.runner.executor.spec import ServiceSpec, wait_ports
+from shipline.runner.masking import Masker
 from shipline.runner.trace import CYAN, RESET, YELLOW, Trace
 
 LOG_LINES = 20
@@ -32,6 +33,25 @@ class Started:
     def waited_at(self) -> list[tuple[str, int]]:
         host = self.address or self.spec.aliases[0]
         return [(host, port) for port in self.ports]
+
+
+@dataclass
+class MaskedLines:
+    """The lines of a text that comes in pieces, masked; of what is longer than LOG_LIMIT the beginning."""
+
+    masker: Masker
+    _begun: bytes = b""
+    _skipping: bool = False
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        *whole, rest = (self._begun + self.masker.feed(piece)).split(b"\n")
+        found = [line[:LOG_LIMIT] for line in (whole[1:] if self._skipping and whole else whole)]
+        self._skipping = self._skipping and not whole
+        if len(rest) >= LOG_LIMIT and not self._skipping:
+            found.append(rest[:LOG_LIMIT])
+            self._skipping = True
+        self._begun = b"" if self._skipping else rest
+        return found
 
 
 @dataclass
@@ -117,11 +137,13 @@ class Services:
         self.trace.line("*********")
 
     async def _follow(self, one: Started) -> None:
-        """CI_DEBUG_SERVICES: everything that it says, each line marked with its name."""
+        """CI_DEBUG_SERVICES: everything that it says, each line marked with its name. It comes while the job's
+        script speaks: a secret that is cut in two must be known in either."""
+        lines = MaskedLines(self.trace.masker.another())
         with contextlib.suppress(aiodocker.DockerError, aiohttp.ClientError):
-            async for line in one.container.log(stdout=True, stderr=True, follow=True):
-                text = line.rstrip("\n")
-                self.trace.line(f"{CYAN}[service:{one.spec.shown}]{RESET} {text[:LOG_LIMIT]}")
+            async for piece in one.container.log(stdout=True, stderr=True, follow=True):
+                for line in lines.feed(piece.encode(errors="replace")):
+                    self.trace.aside(f"{CYAN}[service:{one.spec.shown}]{RESET} ".encode() + line + b"\n")
 
     async def end(self) -> None:
         for task in self._following:

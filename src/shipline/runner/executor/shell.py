@@ -2,7 +2,8 @@
 
 Each script is a session of its own, read from stdin, so that no secret is in the list of processes. Whatever it
 starts carries a mark in its environment; when a script ends or is stopped, all that has the mark is killed,
-also what left the session.
+also what left the session. A second mark says whose it is: a runner that was killed finds by it, in its next life,
+what goes on without it.
 """
 
 from __future__ import annotations
@@ -25,22 +26,27 @@ from shipline.runner.executor.protocol import Output
 from shipline.runner.failure import misconfigured
 from shipline.runner.folders import Folders
 from shipline.runner.trace import YELLOW, Trace
+from shipline.runner.uncancelled import to_its_end
 
-MARK = "SHIPLINE_JOB_PROCESS"
-TERM_SECONDS = 10.0
+MARK, OWNER_MARK = "SHIPLINE_JOB_PROCESS", "SHIPLINE_JOB_OWNER"
+TERM_SECONDS, CLEAN_SECONDS = 10.0, 60.0
+# How long what a script has printed is read when it is over; a pipe holds 64 KiB.
+DRAIN_SECONDS = 3.0
 KILL_ROUNDS = 50
 CHUNK = 64 * 1024
 
 
 @dataclass
 class ShellExecutor:
-    """`unique` marks the job's processes. `ignored` are words for what the job asks in vain (services)."""
+    """`unique` marks the job's processes, `owner` those of the runner. `ignored` are words for what the job asks in
+    vain (services)."""
 
     folders: Folders
     trace: Trace
     unique: str
     shell: str = ""
     ignored: Sequence[str] = ()
+    owner: str = ""
     name: str = "shell"
     _running: asyncio.subprocess.Process | None = None
 
@@ -49,8 +55,12 @@ class ShellExecutor:
         try:
             yield
         finally:
-            await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(kill_marked, self._mark)))
-            await asyncio.to_thread(shutil.rmtree, self.folders.temporary, ignore_errors=True)
+            # However often the job is cancelled.
+            await to_its_end(asyncio.to_thread(self._clean), CLEAN_SECONDS)
+
+    def _clean(self) -> None:
+        kill_marked(self._mark)
+        shutil.rmtree(self.folders.temporary, ignore_errors=True)
 
     @property
     def keeps_files(self) -> bool:
@@ -99,7 +109,7 @@ class ShellExecutor:
         ours, theirs = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                *("env", self._mark, *words),
+                *("env", self._mark, owner_mark(self.owner), *words),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=theirs,
                 stderr=theirs,
@@ -120,9 +130,17 @@ class ShellExecutor:
                 await process.stdin.drain()
                 process.stdin.close()
             code = await process.wait()
-            # What it left in the background would keep its output open.
+            # What it left in the background would keep its output open; also what has hidden its mark.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             await asyncio.to_thread(kill_marked, self._mark)
-            await reading
+            await asyncio.wait([reading], timeout=DRAIN_SECONDS)
+            if not reading.done():
+                self.trace.line(
+                    "WARNING: a process without the job's environment keeps the output of the script open; "
+                    "it is not waited for, and goes on",
+                    YELLOW,
+                )
             return code if code >= 0 else 128 - code
         finally:
             if process.returncode is None:
@@ -157,6 +175,10 @@ async def _copy(descriptor: int, output: Output) -> None:
             output(piece)
     finally:
         transport.close()
+
+
+def owner_mark(owner: str) -> str:
+    return f"{OWNER_MARK}={owner}"
 
 
 def kill_marked(mark: str) -> int:

@@ -9,17 +9,17 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
-from django.views.decorators.csrf import csrf_exempt
-from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
 from shipline.coordinator.http import throttling
 from shipline.coordinator.http.rest import (
     access_tokens,
+    application_settings,
     branches,
     bridges,
     ci_lint,
+    commit_statuses,
     commits,
     deployments,
     environments,
@@ -46,16 +46,19 @@ from shipline.coordinator.http.rest import (
     variables,
 )
 from shipline.coordinator.http.rest.callers import AccessToken, ClosedToken, InsufficientScope
+from shipline.coordinator.http.rest.description import DescribedAPI
 from shipline.coordinator.http.rest.lookup import Invalid
+from shipline.coordinator.http.text import TextParser, UnfitText
 from shipline.coordinator.http.unreachable import unreachable
 from shipline.coordinator.models import Job, Pipeline
 from shipline.version import __version__
 
-api = NinjaAPI(
+api = DescribedAPI(
     title="shipline",
     version=__version__,
     description="GitLab's REST API v4, as far as pipelines need it.",
     auth=AccessToken(),
+    parser=TextParser(),
     urls_namespace="rest_v4",
     docs_url=None,
     openapi_extra={
@@ -66,8 +69,8 @@ api = NinjaAPI(
     },
 )
 RESOURCES = (
-    users, access_tokens, groups, projects, members, variables,
-    commits, files, branches, tags, protected_branches, protected_tags,
+    users, application_settings, access_tokens, groups, projects, members, variables,
+    commit_statuses, commits, files, branches, tags, protected_branches, protected_tags,
     ci_lint, pipelines, test_reports, job_artifacts, jobs, runners, project_runners,
     environments, deployments, resource_groups,
     bridges, schedules, triggers, merge_requests,
@@ -81,7 +84,9 @@ for releasing in (releases.router, release_links.router, releases.by_tag):
 
 @api.exception_handler(HttpError)
 def _refused(request: HttpRequest, error: HttpError) -> HttpResponse:
-    return api.create_response(request, {"message": str(error)}, status=error.status_code)
+    # What is wrong with a body's text only its reader knows.
+    words = f"400 Bad request - {error.__cause__}" if isinstance(error.__cause__, UnfitText) else str(error)
+    return api.create_response(request, {"message": words}, status=error.status_code)
 
 
 @api.exception_handler(Invalid)
@@ -141,13 +146,13 @@ def _failed(request: HttpRequest, error: Exception) -> HttpResponseBase:
     return api.create_response(request, {"message": "500 Internal Server Error"}, status=500)
 
 
-def urls() -> tuple[list[Any], str, str]:
+def patterns() -> list[Any]:
     """The API's addresses; a method that one does not have is refused in GitLab's words."""
-    patterns, app, namespace = api.urls
-    for pattern in patterns:
+    found, _, _ = api.urls
+    for pattern in found:
         if pattern.callback is not None:
             pattern.callback = _refusing_methods(pattern.callback)
-    return patterns, app, namespace
+    return list(found)
 
 
 def _refusing_methods(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -166,9 +171,3 @@ def _refusing_methods(view: Callable[..., Any]) -> Callable[..., Any]:
         return told(view(request, *args, **kwargs))
 
     return waiting if iscoroutinefunction(view) else direct
-
-
-@csrf_exempt
-def unknown(request: HttpRequest, path: str = "") -> HttpResponse:
-    """Whatever is not an endpoint."""
-    return HttpResponse('{"error":"404 Not Found"}', status=404, content_type="application/json")

@@ -11,12 +11,13 @@ from pydantic import Field
 
 from shipline.coordinator import access, browsing, protections, refs
 from shipline.coordinator.access import Ability
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.commits import commit_json
-from shipline.coordinator.http.rest.lookup import find_project, me, page_of
+from shipline.coordinator.http.rest.lookup import find_project, me, page_of, reader
 from shipline.coordinator.models import Project
 from shipline.coordinator.services import services
 
-router = Router()
+router = Router(auth=AnybodyReads())
 
 
 class Caller:
@@ -24,7 +25,7 @@ class Caller:
 
     def __init__(self, request: HttpRequest, project: Project) -> None:
         self.project = project
-        self.level = access.level(me(request), project)
+        self.level = access.level(reader(request), project)
         self.rules = protections.rules_of(project)
 
     def branch_json(self, name: str, sha: str) -> dict[str, Any]:

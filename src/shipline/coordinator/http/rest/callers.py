@@ -13,7 +13,7 @@ from shipline.coordinator import tokens
 from shipline.coordinator.http.rest import scopes
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from django.contrib.auth.models import AnonymousUser, User
 
     from shipline.coordinator.models import Job, PersonalAccessToken
 
@@ -36,9 +36,9 @@ class ClosedToken(AuthenticationError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`token` is None for a job."""
+    """`token` is None for a job, and for somebody without any."""
 
-    user: User
+    user: User | AnonymousUser
     token: PersonalAccessToken | None = None
     job: Job | None = None
 
@@ -50,12 +50,28 @@ class AccessToken(APIKeyHeader):
 
     param_name = "PRIVATE-TOKEN"
 
-    def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
+    def authenticate(self, request: HttpRequest, key: str | None) -> User | AnonymousUser | None:
         found = _caller(request)
         if found is None:
             return None
         request.shipline_caller = found  # type: ignore[attr-defined]
         return found.user
+
+
+class AnybodyReads(AccessToken):
+    """For resources that a public project or group shows to everybody: whoever brings no token reads as nobody in
+    particular. A token that is wrong is told so here too."""
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> User | AnonymousUser | None:
+        from django.contrib.auth.models import AnonymousUser
+
+        if request.method in ("GET", "HEAD") and not any(map(request.headers.get, _TOKEN_HEADERS)):
+            request.shipline_caller = Caller(AnonymousUser())  # type: ignore[attr-defined]
+            return AnonymousUser()
+        return super().authenticate(request, key)
+
+
+_TOKEN_HEADERS = ("PRIVATE-TOKEN", "Authorization", "JOB-TOKEN")
 
 
 def caller(request: HttpRequest) -> Caller:

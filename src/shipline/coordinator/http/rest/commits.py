@@ -1,27 +1,31 @@
-"""Commits: lists, one, its differences, where it is, what was said of it; comparisons."""
+"""Commits: lists, one, its differences, where it is; comparisons; a new one."""
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils import timezone
 from ninja import Query, Router, Schema
+from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import browsing
+from shipline.coordinator import access, browsing, committing
 from shipline.coordinator.access import Ability
-from shipline.coordinator.browsing import Commit, Difference, Wanted
-from shipline.coordinator.http.rest.lookup import Invalid, endless_page, find_project, me, page_of
-from shipline.coordinator.http.rest.users import user_json
-from shipline.coordinator.models import CommitStatus, Job, Pipeline, Project
+from shipline.coordinator.browsing import Commit, Difference
+from shipline.coordinator.committing import Wanted
+from shipline.coordinator.http.rest.callers import AnybodyReads
+from shipline.coordinator.http.rest.lookup import endless_page, find_project, me, page_of, reader
+from shipline.coordinator.models import Pipeline, Project
+from shipline.coordinator.refusal import Refusal
 from shipline.coordinator.services import services
+from shipline.coordinator.tree_changes import PATH_BYTES, Action, Kind
 
-router = Router()
+router = Router(auth=AnybodyReads())
 Text = Annotated[str, Field(max_length=255)]
 COMPARED_COMMITS = 250
-STATES = Literal["pending", "running", "success", "failed", "canceled", "skipped"]
+ACTIONS_LIMIT = 1000
 
 
 def commit_json(project: Project, commit: Commit) -> dict[str, Any]:
@@ -87,7 +91,7 @@ def list_commits(
     project = find_project(request, project_id, Ability.READ_CODE)
     revision = _revision(project, asked.ref_name or project.default_branch)
     clean = (asked.path.replace("\0", ""), asked.since, asked.until, asked.author.replace("\0", ""))
-    wanted = Wanted(*clean, asked.first_parent)
+    wanted = browsing.Wanted(*clean, asked.first_parent)
 
     def found(skip: int, count: int) -> list[Commit]:
         return browsing.commits(project.pk, revision, wanted, skip=skip, count=count)
@@ -98,6 +102,88 @@ def list_commits(
         if asked.with_stats:
             shown[-1]["stats"] = _stats(project, commit.sha)
     return shown
+
+
+Branch = Annotated[str, Field(min_length=1, max_length=255)]
+Message = Annotated[str, Field(min_length=1, max_length=100_000)]
+Path = Annotated[str, Field(max_length=PATH_BYTES)]
+Encoding = Literal["text", "base64"]
+
+
+class NewAction(Schema):
+    """`content` is text, or the file's bytes in base64."""
+
+    action: Kind
+    file_path: Path
+    previous_path: Path = ""
+    content: str | None = None
+    encoding: Encoding = "text"
+    last_commit_id: Text = ""
+    execute_filemode: bool | None = None
+
+    def value(self) -> Action:
+        content = None if self.content is None else content_of(self.content, self.encoding)
+        return Action(
+            self.action,
+            self.file_path,
+            self.previous_path,
+            content,
+            self.last_commit_id,
+            self.execute_filemode,
+        )
+
+
+class NewCommit(Schema):
+    """Without `start_branch` or `start_sha` the branch must be there, or be the first one of all."""
+
+    branch: Branch
+    commit_message: Message
+    actions: Annotated[list[NewAction], Field(max_length=ACTIONS_LIMIT)]
+    start_branch: Text | None = None
+    start_sha: Text | None = None
+    author_name: Text | None = None
+    author_email: Text | None = None
+    stats: bool = True
+    force: bool = False
+
+
+@router.post("/projects/{project_id}/repository/commits", response={201: dict[str, Any]})
+def new_commit(request: HttpRequest, project_id: str, body: NewCommit) -> tuple[int, dict[str, Any]]:
+    """Several files in one commit, which is a push: the same rules, and a pipeline."""
+    project = find_project(request, project_id, Ability.PUSH_CODE)
+    if body.start_branch and body.start_sha:
+        raise HttpError(400, "start_branch, start_sha are mutually exclusive")
+    wanted = Wanted(
+        body.branch,
+        body.commit_message,
+        [one.value() for one in body.actions],
+        body.start_branch or "",
+        body.start_sha or "",
+        body.force,
+        body.author_name or "",
+        body.author_email or "",
+    )
+    sha = committed(request, project, wanted)
+    shown = commit_json(project, browsing.commit(project.pk, sha))
+    return 201, shown | ({"stats": _stats(project, sha)} if body.stats else {})
+
+
+def committed(request: HttpRequest, project: Project, wanted: Wanted) -> str:
+    """The SHA of a commit that is made. Raises HttpError."""
+    try:
+        return committing.commit(project, me(request), wanted)
+    except Refusal as error:
+        raise HttpError(error.status, error.message) from error
+
+
+def content_of(text: str, encoding: Encoding) -> bytes:
+    """Raises HttpError for what is no base64."""
+    if encoding == "text":
+        return text.encode()
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError as error:
+        raise HttpError(400, "content is not base64, as encoding says") from error
 
 
 def _revision(project: Project, name: str) -> str:
@@ -147,48 +233,12 @@ def list_refs(
     return list(page_of(request, found, response, asked.page, asked.per_page))
 
 
-class StatusFilter(Schema):
-    """`all` gives earlier attempts of jobs too."""
-
-    ref: Text = ""
-    stage: Text = ""
-    name: Text = ""
-    pipeline_id: int | None = None
-    all: bool = False
-    page: int = 1
-    per_page: int = 20
-
-
-@router.get("/projects/{project_id}/repository/commits/{path:ref}/statuses")
-def list_statuses(
-    request: HttpRequest, response: HttpResponse, project_id: str, ref: str, asked: Query[StatusFilter]
-) -> list[dict[str, Any]]:
-    """The jobs of the commit, and what other systems said of it."""
-    project = find_project(request, project_id, Ability.READ_PIPELINE)
-    sha = resolve(project, ref)
-    wanted: dict[str, Any] = {"name": asked.name.replace("\0", "")} if asked.name else {}
-    jobs = Job.objects.select_related("pipeline", "pipeline__user", "project")
-    jobs = jobs.filter(project=project, pipeline__sha=sha, **wanted)
-    told = CommitStatus.objects.select_related("user").filter(project=project, sha=sha, **wanted)
-    if asked.ref:
-        jobs, told = jobs.filter(pipeline__ref=asked.ref.replace("\0", "")), told.filter(ref=asked.ref)
-    if not asked.all:
-        jobs = jobs.filter(retried=False)
-    if asked.stage:
-        jobs = jobs.filter(stage=asked.stage.replace("\0", ""))
-        told = told if asked.stage == "external" else told.none()
-    if asked.pipeline_id is not None:
-        jobs = jobs.filter(pipeline=min(max(asked.pipeline_id, 0), 1 << 62))
-    found: list[Any] = [*jobs.order_by("id"), *told.order_by("id")]
-    page = page_of(request, found, response, asked.page, asked.per_page)
-    return [_job_status_json(one) if isinstance(one, Job) else status_json(one) for one in page]
-
-
 @router.get("/projects/{project_id}/repository/commits/{path:ref}")
 def get_commit(request: HttpRequest, project_id: str, ref: str, stats: bool = True) -> dict[str, Any]:
     project = find_project(request, project_id, Ability.READ_CODE)
     sha = resolve(project, ref)
-    last = Pipeline.objects.filter(project=project, sha=sha).order_by("-id").first()
+    seen = access.may(reader(request), project, Ability.READ_PIPELINE)
+    last = Pipeline.objects.filter(project=project, sha=sha).order_by("-id").first() if seen else None
     shown = commit_json(project, browsing.commit(project.pk, sha))
     shown |= {"status": last.status if last is not None else None, "project_id": project.pk}
     base = services().config.coordinator.external_url
@@ -211,86 +261,6 @@ def get_commit(request: HttpRequest, project_id: str, ref: str, stats: bool = Tr
     return shown | ({"stats": _stats(project, sha)} if stats else {})
 
 
-def status_json(row: CommitStatus) -> dict[str, Any]:
-    return {
-        "id": row.pk,
-        "sha": row.sha,
-        "ref": row.ref,
-        "status": row.status,
-        "name": row.name,
-        "target_url": row.target_url or None,
-        "description": row.description or None,
-        "created_at": row.created_at,
-        "started_at": row.started_at,
-        "finished_at": row.finished_at,
-        "allow_failure": False,
-        "coverage": row.coverage,
-        "author": user_json(row.user) if row.user is not None else None,
-    }
-
-
-def _job_status_json(job: Job) -> dict[str, Any]:
-    base = services().config.coordinator.external_url
-    return {
-        "id": job.pk,
-        "sha": job.pipeline.sha,
-        "ref": job.pipeline.ref,
-        "status": job.status,
-        "name": job.name,
-        "target_url": f"{base}/{job.project.path_with_namespace}/-/jobs/{job.pk}",
-        "description": None,
-        "created_at": job.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "allow_failure": job.allow_failure,
-        "coverage": None,
-        "author": user_json(job.pipeline.user) if job.pipeline.user is not None else None,
-    }
-
-
-class NewStatus(Schema):
-    """`context` is another word for `name`."""
-
-    state: STATES
-    ref: Text = ""
-    name: Text = ""
-    context: Text = ""
-    target_url: Annotated[str, Field(max_length=255, pattern=r"^(https?://.*)?$")] | None = None
-    description: Text | None = None
-    coverage: float | None = None
-
-
-@router.post("/projects/{project_id}/statuses/{sha}", response={201: dict[str, Any]})
-def set_status(
-    request: HttpRequest, project_id: str, sha: str, body: NewStatus
-) -> tuple[int, dict[str, Any]]:
-    """What another system says of a commit; it says one thing at a time."""
-    project = find_project(request, project_id, Ability.SET_COMMIT_STATUS)
-    found = resolve(project, sha)
-    containing = {one.name for one in browsing.refs(project.pk, "heads", containing=found)}
-    ref = body.ref or (project.default_branch if project.default_branch in containing else "")
-    ref = ref or min(containing, default="")
-    if not ref:
-        raise Invalid("ref", "is missing: no branch holds the commit")
-    now, over = timezone.now(), body.state not in ("pending", "running")
-    row, _ = CommitStatus.objects.update_or_create(
-        project=project,
-        sha=found,
-        ref=ref,
-        name=body.name or body.context or "default",
-        defaults={
-            "status": body.state,
-            "target_url": body.target_url or "",
-            "description": body.description or "",
-            "coverage": body.coverage,
-            "user": me(request),
-            "started_at": now if body.state == "running" else None,
-            "finished_at": now if over else None,
-        },
-    )
-    return 201, status_json(row)
-
-
 class Comparison(Schema):
     from_: Text = Field(alias="from")
     to: Text
@@ -302,7 +272,7 @@ def compare(request: HttpRequest, project_id: str, asked: Query[Comparison]) -> 
     """What came since the two parted; `straight` compares the two as they are."""
     project = find_project(request, project_id, Ability.READ_CODE)
     before, after = resolve(project, asked.from_), resolve(project, asked.to)
-    found = browsing.commits(project.pk, f"{before}..{after}", Wanted(), count=COMPARED_COMMITS)
+    found = browsing.commits(project.pk, f"{before}..{after}", browsing.Wanted(), count=COMPARED_COMMITS)
     base = before if asked.straight else browsing.merge_base(project.pk, before, after) or before
     shown = [commit_json(project, one) for one in reversed(found)]
     return {

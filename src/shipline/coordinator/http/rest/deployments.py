@@ -8,12 +8,13 @@ from typing import Any, Literal
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 
+from shipline.coordinator import access
 from shipline.coordinator.access import Ability
 from shipline.coordinator.http.rest.entities import environment_basic
 from shipline.coordinator.http.rest.jobs import job_json
-from shipline.coordinator.http.rest.lookup import find_project, page_of
+from shipline.coordinator.http.rest.lookup import find_project, me, page_of
 from shipline.coordinator.http.rest.users import user_json
-from shipline.coordinator.models import Deployment
+from shipline.coordinator.models import Deployment, Project
 from shipline.pipeline.deployments import DeploymentStatus
 
 router = Router()
@@ -80,7 +81,16 @@ def list_deployments(
     found = rows.filter(project=project, **filters.conditions()).order_by(
         f"{minus}{filters.order_by}", f"{minus}id"
     )
-    return [deployment_json(row) for row in page_of(request, found, response, filters.page, filters.per_page)]
+    page = page_of(request, found, response, filters.page, filters.per_page)
+    return [_shown(request, project, row) for row in page]
+
+
+def _shown(request: HttpRequest, project: Project, row: Deployment) -> dict[str, Any]:
+    """With its job for those who may see jobs."""
+    shown = deployment_json(row)
+    if not access.may(me(request), project, Ability.READ_PIPELINE):
+        shown["deployable"] = None
+    return shown
 
 
 @router.get("/projects/{project_id}/deployments/{deployment_id}")
@@ -89,4 +99,4 @@ def get_deployment(request: HttpRequest, project_id: str, deployment_id: int) ->
     found = Deployment.objects.select_related(*_RELATED).filter(project=project, pk=deployment_id).first()
     if found is None:
         raise Http404("Deployment")
-    return deployment_json(found)
+    return _shown(request, project, found)

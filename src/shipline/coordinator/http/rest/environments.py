@@ -15,7 +15,7 @@ from shipline.coordinator.access import Ability
 from shipline.coordinator.deployments import last_deployment
 from shipline.coordinator.http.rest.deployments import deployment_json
 from shipline.coordinator.http.rest.entities import environment_basic
-from shipline.coordinator.http.rest.lookup import Invalid, find_project, page_of
+from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.models import Environment
 from shipline.model.environment import EnvironmentState
 
@@ -92,7 +92,7 @@ def _find(
     level: int | Ability = Ability.READ_ENVIRONMENT,
 ) -> Environment:
     project = find_project(request, project_id, level)
-    found = Environment.objects.filter(project=project, pk=environment_id).first()
+    found = Environment.objects.select_related("project").filter(project=project, pk=environment_id).first()
     if found is None:
         raise Http404("Environment")
     return found
@@ -102,7 +102,10 @@ def _find(
 def get_environment(request: HttpRequest, project_id: str, environment_id: int) -> dict[str, Any]:
     found = _find(request, project_id, environment_id)
     last = last_deployment(found)
-    return environment_json(found) | {"last_deployment": deployment_json(last) if last is not None else None}
+    shown = deployment_json(last) if last is not None else None
+    if shown is not None and not access.may(me(request), found.project, Ability.READ_PIPELINE):
+        shown["deployable"] = None
+    return environment_json(found) | {"last_deployment": shown}
 
 
 @router.put("/projects/{project_id}/environments/{environment_id}")
@@ -133,4 +136,6 @@ def stop_environment(
     request: HttpRequest, project_id: str, environment_id: int, body: Stopping | None = None
 ) -> dict[str, Any]:
     found = _find(request, project_id, environment_id, access.PUSH)
+    if not environments.may_stop(me(request), found):
+        raise HttpError(403, "403 Forbidden")
     return environment_json(environments.stop(found, force=body is not None and body.force))

@@ -1,4 +1,4 @@
-"""The repository's tree and files."""
+"""The repository's tree and files: read, and changed one at a time."""
 
 from __future__ import annotations
 
@@ -22,16 +22,30 @@ from ninja.errors import HttpError
 
 from shipline.coordinator import browsing
 from shipline.coordinator.access import Ability
-from shipline.coordinator.browsing import Entry, Wanted
+from shipline.coordinator.browsing import Entry
+from shipline.coordinator.committing import Wanted
 from shipline.coordinator.http import streams
-from shipline.coordinator.http.rest.commits import resolve
+from shipline.coordinator.http.rest.callers import AnybodyReads
+from shipline.coordinator.http.rest.commits import (
+    Branch,
+    Encoding,
+    Message,
+    Text,
+    committed,
+    content_of,
+    resolve,
+)
 from shipline.coordinator.http.rest.lookup import find_project, page_of
 from shipline.coordinator.models import Project
 from shipline.coordinator.services import in_database
+from shipline.coordinator.tree_changes import Action, Kind
 
-router = Router()
+router = Router(auth=AnybodyReads())
 # What is answered in base64 is held in memory.
 ENCODED_LIMIT = 10 * 1024 * 1024
+
+
+FILE_PATH = "/projects/{project_id}/repository/files/{path:file_path}"
 
 
 class TreeFilter(Schema):
@@ -69,9 +83,7 @@ def _last_segments(request: HttpRequest) -> list[str]:
     return [unquote(part) for part in sent.partition("/repository/files/")[2].split("/")]
 
 
-@router.api_operation(
-    ["GET", "HEAD"], "/projects/{project_id}/repository/files/{path:file_path}", openapi_extra=streams.FILE
-)
+@router.api_operation(["GET", "HEAD"], FILE_PATH, openapi_extra=streams.FILE)
 def get_file(request: HttpRequest, project_id: str, file_path: str, ref: str = "HEAD") -> HttpResponseBase:
     """The file in base64; with `/raw` behind its path as it is."""
     project = find_project(request, project_id, Ability.READ_CODE)
@@ -84,7 +96,7 @@ def get_file(request: HttpRequest, project_id: str, file_path: str, ref: str = "
         raise Http404("File")
     size = browsing.size_of(project.pk, found.id) or 0
     response = _blob(project, found.id, size) if raw else _encoded(request, project, found, size, ref, sha)
-    last_commit = browsing.commits(project.pk, sha, Wanted(path=path), count=1)
+    last_commit = browsing.commits(project.pk, sha, browsing.Wanted(path=path), count=1)
     for name, value in {
         "Blob-Id": found.id,
         "Commit-Id": sha,
@@ -101,6 +113,83 @@ def get_file(request: HttpRequest, project_id: str, file_path: str, ref: str = "
     return response
 
 
+class FileChange(Schema):
+    """What every change of one file says of its commit."""
+
+    branch: Branch
+    commit_message: Message
+    start_branch: Text | None = None
+    author_name: Text | None = None
+    author_email: Text | None = None
+    last_commit_id: Text = ""
+
+    def wanted(self, action: Action) -> Wanted:
+        return Wanted(
+            self.branch,
+            self.commit_message,
+            [action],
+            self.start_branch or "",
+            author_name=self.author_name or "",
+            author_email=self.author_email or "",
+        )
+
+
+class RemovedFile(Schema):
+    branch: Text | None = None
+    commit_message: Message | None = None
+    start_branch: Text | None = None
+    author_name: Text | None = None
+    author_email: Text | None = None
+    last_commit_id: Text | None = None
+
+
+class FileContent(FileChange):
+    content: str
+    encoding: Encoding = "text"
+    execute_filemode: bool | None = None
+
+
+@router.post(FILE_PATH, response={201: dict[str, Any]})
+def new_file(
+    request: HttpRequest, project_id: str, file_path: str, body: FileContent
+) -> tuple[int, dict[str, Any]]:
+    """A commit with this one file, which is a push: the same rules, and a pipeline."""
+    return 201, _write(request, project_id, "create", body)
+
+
+@router.put(FILE_PATH)
+def change_file(request: HttpRequest, project_id: str, file_path: str, body: FileContent) -> dict[str, Any]:
+    return _write(request, project_id, "update", body)
+
+
+def _write(request: HttpRequest, project_id: str, kind: Kind, body: FileContent) -> dict[str, Any]:
+    project = find_project(request, project_id, Ability.PUSH_CODE)
+    content, path = content_of(body.content, body.encoding), "/".join(_last_segments(request))
+    action = Action(kind, path, "", content, body.last_commit_id, body.execute_filemode)
+    committed(request, project, body.wanted(action))
+    return {"file_path": path, "branch": body.branch}
+
+
+@router.delete(FILE_PATH, response={204: None})
+def remove_file(
+    request: HttpRequest,
+    project_id: str,
+    file_path: str,
+    asked: Query[RemovedFile],
+    body: RemovedFile | None = None,
+) -> tuple[int, None]:
+    """What is to be said of the commit may stand in the address or in a body."""
+    project = find_project(request, project_id, Ability.PUSH_CODE)
+    given = asked.dict(exclude_none=True) | (body.dict(exclude_none=True) if body is not None else {})
+    for name in ("branch", "commit_message"):
+        if not given.get(name):
+            raise HttpError(400, f"{name} is missing")
+    change = FileChange(**given)
+    action = Action("delete", "/".join(_last_segments(request)), last_commit_id=change.last_commit_id)
+    committed(request, project, change.wanted(action))
+    return 204, None
+
+
 def _encoded(
     request: HttpRequest, project: Project, found: Entry, size: int, ref: str, sha: str
 ) -> HttpResponseBase:
@@ -109,7 +198,7 @@ def _encoded(
     if size > ENCODED_LIMIT:
         raise HttpError(413, "413 Request Entity Too Large - ask for the raw file")
     content = b"".join(browsing.blob(project.pk, found.id))
-    last_commit = browsing.commits(project.pk, sha, Wanted(path=found.path), count=1)
+    last_commit = browsing.commits(project.pk, sha, browsing.Wanted(path=found.path), count=1)
     shown = {
         "file_name": found.name,
         "file_path": found.path,

@@ -16,17 +16,29 @@ from shipline.coordinator.deletion import delete_group
 from shipline.coordinator.groups import (
     InvalidPath,
     check_path,
+    check_segment,
     create_group,
     is_taken,
     namespace_of,
     within,
 )
-from shipline.coordinator.http.rest.lookup import Invalid, find_group, key_of, me, page_of, somebody
+from shipline.coordinator.http.rest.callers import AccessToken, AnybodyReads
+from shipline.coordinator.http.rest.lookup import (
+    AccessLevel,
+    Invalid,
+    find_group,
+    key_of,
+    me,
+    page_of,
+    reader,
+    somebody,
+)
 from shipline.coordinator.http.rest.projects import ProjectFilter, Visibility, list_of
 from shipline.coordinator.models import Group
+from shipline.coordinator.moving import move_group
 from shipline.coordinator.services import services
 
-router = Router()
+router = Router(auth=AnybodyReads())
 Text = Annotated[str, Field(max_length=255)]
 Protection = Annotated[int, Field(ge=0, le=4)]
 
@@ -42,6 +54,7 @@ class NewGroup(Schema):
 
 class ChangedGroup(Schema):
     name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    path: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     description: Annotated[str, Field(max_length=2000)] | None = None
     visibility: Visibility | None = None
     default_branch_protection: Protection | None = None
@@ -51,7 +64,7 @@ class GroupFilter(Schema):
     search: str = ""
     owned: bool = False
     top_level_only: bool = False
-    min_access_level: int = 0
+    min_access_level: AccessLevel = 0
     order_by: Literal["name", "path", "id", "similarity"] = "name"
     sort: Literal["asc", "desc"] = "asc"
     page: int = 1
@@ -91,7 +104,7 @@ def namespace_json(group: Group) -> dict[str, Any]:
 
 
 def _seen(request: HttpRequest, rows: Any) -> Any:
-    caller = me(request)
+    caller = reader(request)
     return rows.filter(pk__in=[row.pk for row in rows if access.may_see_group(caller, row)])
 
 
@@ -145,11 +158,50 @@ def get_group(request: HttpRequest, group_id: str) -> dict[str, Any]:
 
 @router.put("/groups/{group_id}")
 def change_group(request: HttpRequest, group_id: str, body: ChangedGroup) -> dict[str, Any]:
+    """Another `path` is another path of all that lies in it."""
     group = find_group(request, group_id, access.OWNER)
-    for name, value in body.dict(exclude_none=True).items():
+    if body.path is not None:
+        _check_segment(body.path)
+        _move(group, f"{group.parent_path}/{body.path}".removeprefix("/"))
+    for name, value in body.dict(exclude_none=True, exclude={"path"}).items():
         setattr(group, name, value)
     group.save()
     return group_json(group)
+
+
+def _check_segment(path: str) -> None:
+    try:
+        check_segment(path)
+    except InvalidPath as error:
+        raise Invalid(error.field, error.words) from error
+
+
+def _move(group: Group, full_path: str) -> None:
+    try:
+        move_group(group, full_path)
+    except InvalidPath as error:
+        raise Invalid(error.field, error.words) from error
+
+
+class GroupTransfer(Schema):
+    """Without `group_id` to the top."""
+
+    group_id: int | None = None
+
+
+@router.post("/groups/{group_id}/transfer", response={201: dict[str, Any]})
+def transfer_group(
+    request: HttpRequest, group_id: str, body: GroupTransfer | None = None
+) -> tuple[int, dict[str, Any]]:
+    """The caller owns the group, and may make groups where it goes."""
+    group = find_group(request, group_id, access.OWNER)
+    if body is None or body.group_id is None:
+        somebody(request)
+        above = ""
+    else:
+        above = find_group(request, str(body.group_id), access.MAINTAINER).full_path
+    _move(group, f"{above}/{group.path}".removeprefix("/"))
+    return 201, group_json(group)
 
 
 @router.delete("/groups/{group_id}", response={202: dict[str, Any]})
@@ -188,7 +240,7 @@ def list_group_projects(
     include_subgroups: bool = False,
 ) -> list[dict[str, Any]]:
     group = find_group(request, group_id)
-    rows = access.visible_projects(me(request)).filter(within(group)[1])
+    rows = access.visible_projects(reader(request)).filter(within(group)[1])
     if not include_subgroups:
         rows = rows.exclude(
             path_with_namespace__regex=f"^[^/]+(/[^/]+){{{group.full_path.count('/') + 2},}}$"
@@ -196,7 +248,7 @@ def list_group_projects(
     return list_of(request, response, rows, filters)
 
 
-@router.get("/namespaces")
+@router.get("/namespaces", auth=AccessToken())
 def list_namespaces(
     request: HttpRequest, response: HttpResponse, search: str = "", page: int = 1, per_page: int = 20
 ) -> list[dict[str, Any]]:
@@ -213,7 +265,7 @@ def list_namespaces(
     return [namespace_json(row) for row in page_of(request, rows, response, page, per_page)]
 
 
-@router.get("/namespaces/{namespace_id}")
+@router.get("/namespaces/{namespace_id}", auth=AccessToken())
 def get_namespace(request: HttpRequest, namespace_id: str) -> dict[str, Any]:
     caller = me(request)
     namespace_of(caller)
@@ -227,7 +279,7 @@ def get_namespace(request: HttpRequest, namespace_id: str) -> dict[str, Any]:
     return namespace_json(group)
 
 
-@router.get("/namespaces/{namespace_id}/exists")
+@router.get("/namespaces/{namespace_id}/exists", auth=AccessToken())
 def namespace_exists(request: HttpRequest, namespace_id: str) -> dict[str, Any]:
     path = unquote(namespace_id)
     try:

@@ -12,21 +12,21 @@ from shipline.coordinator.access import Ability
 from shipline.coordinator.artifacts import delete_artifacts, may_download
 from shipline.coordinator.http import streams
 from shipline.coordinator.http.files import send_file
-from shipline.coordinator.http.rest.callers import caller
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.jobs import find_job, job_json
-from shipline.coordinator.http.rest.lookup import find_project, me
+from shipline.coordinator.http.rest.lookup import find_project, reader
 from shipline.coordinator.models import Job, JobArtifact, Project
 from shipline.coordinator.stored import stored_at
 
-router = Router()
+router = Router(auth=AnybodyReads())
 
 
 def _archive(request: HttpRequest, job: Job) -> JobArtifact:
-    """As far as the caller may have it; jobs get what the jobs before them left."""
+    """As far as the caller may have it; a job may have what its user may."""
     found = JobArtifact.objects.select_related("job__project").filter(job=job, file_type="archive").first()
     if found is None:
         raise Http404("Artifacts")
-    if caller(request).job is None and not may_download(me(request), found):
+    if not may_download(reader(request), found):
         raise HttpError(403, "403 Forbidden")
     return found
 

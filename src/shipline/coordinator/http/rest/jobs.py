@@ -13,8 +13,9 @@ from pydantic import Field
 from shipline.coordinator import actions, erasing, runners, traces
 from shipline.coordinator.access import Ability
 from shipline.coordinator.http import streams
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.entities import environment_basic
-from shipline.coordinator.http.rest.lookup import find_project, me, page_of
+from shipline.coordinator.http.rest.lookup import find_project, me, page_of, reader
 from shipline.coordinator.http.rest.pipelines import find_pipeline
 from shipline.coordinator.http.rest.users import user_json
 from shipline.coordinator.job_inputs import InvalidInputs
@@ -27,7 +28,7 @@ from shipline.coordinator.stored import trace_path
 from shipline.model.status import JobStatus
 from shipline.model.variable import Variable
 
-router = Router()
+router = Router(auth=AnybodyReads())
 LARGEST = 1 << 62
 Status = Literal[
     "created", "waiting_for_resource", "preparing", "waiting_for_callback", "pending", "running", "canceling",
@@ -66,6 +67,8 @@ def job_json(job: Job, serving: Iterable[RunnerFacts] | None = None) -> dict[str
         "exit_code": job.exit_code,
         "status_reason": job.reason,
         "waiting_reason": _waiting_reason(job, serving),
+        # Ours, too: the lines before the log. They say which protected variables the job does without.
+        "notices": job.notices,
         "coverage": job.coverage,
         "erased_at": job.erased_at,
         "artifacts_expire_at": next(
@@ -187,7 +190,7 @@ def get_job(request: HttpRequest, project_id: str, job_id: int) -> dict[str, Any
 def get_trace(request: HttpRequest, project_id: str, job_id: int) -> HttpResponseBase:
     """The log, in pieces; a range of it may be asked for."""
     job = find_job(request, project_id, job_id, Ability.READ_JOB_LOG)
-    if not traces.may_read(me(request), job):
+    if not traces.may_read(reader(request), job):
         raise HttpError(403, "403 Forbidden - the job ran with CI_DEBUG_TRACE: its log is for developers")
     services().events.look_at(f"job:{job.pk}")
     lines, path = traces.notice_lines(job), trace_path(job.pk)
@@ -230,9 +233,24 @@ def _act(
     return job_json(_jobs(pk=job.pk).get())
 
 
+class Canceling(Schema):
+    """`force`: what is being cancelled is over, whatever its runner still does."""
+
+    force: bool = False
+
+
 @router.post("/projects/{project_id}/jobs/{job_id}/cancel", response={201: dict[str, Any]})
-def cancel_job(request: HttpRequest, project_id: str, job_id: int) -> tuple[int, dict[str, Any]]:
-    return 201, _act(request, project_id, job_id, "cancel")
+def cancel_job(
+    request: HttpRequest, project_id: str, job_id: int, body: Canceling | None = None
+) -> tuple[int, dict[str, Any]]:
+    if body is None or not body.force:
+        return 201, _act(request, project_id, job_id, "cancel")
+    job = find_job(request, project_id, job_id, Ability.FORCE_CANCEL)
+    try:
+        actions.force_cancel_job(job)
+    except RefusedChange as error:
+        raise HttpError(422, str(error)) from error
+    return 201, job_json(_jobs(pk=job.pk).get())
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/retry", response={201: dict[str, Any]})

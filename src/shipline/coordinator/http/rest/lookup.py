@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja.errors import HttpError
+from ninja.errors import AuthenticationError, HttpError
+from pydantic import AfterValidator
 
 from shipline.coordinator import access
 from shipline.coordinator.access import Ability
@@ -31,7 +33,27 @@ class Invalid(Exception):
 
 
 def me(request: HttpRequest) -> User:
+    """Raises AuthenticationError for nobody in particular."""
+    user = caller(request).user
+    if isinstance(user, AnonymousUser):
+        raise AuthenticationError
+    return user
+
+
+def reader(request: HttpRequest) -> User | AnonymousUser:
+    """Who reads: perhaps nobody in particular (callers.AnybodyReads)."""
     return caller(request).user
+
+
+def known_level(level: int) -> int:
+    """Raises ValueError."""
+    if level not in (0, 5, 10, 15, 20, 30, 40, 50):
+        raise ValueError("does not have a valid value")
+    return level
+
+
+# In a query; 0 is as good as none.
+AccessLevel = Annotated[int, AfterValidator(known_level)]
 
 
 def administrator(request: HttpRequest) -> User:
@@ -53,7 +75,7 @@ def somebody(request: HttpRequest) -> User:
 
 def allow(request: HttpRequest, project: Project, *abilities: Ability) -> None:
     """Raises HttpError 403 unless the caller has all of them."""
-    if not all(access.may(me(request), project, ability) for ability in abilities):
+    if not all(access.may(reader(request), project, ability) for ability in abilities):
         raise HttpError(403, "403 Forbidden")
 
 
@@ -79,9 +101,9 @@ def find_project(
 def find_group(request: HttpRequest, group_id: str, level: int = access.NONE) -> Group:
     """By number or by path, as `find_project`; no user's own namespace."""
     group = Group.objects.filter(owner=None, **key_of(unquote(group_id), "full_path")).first()
-    if group is None or not access.may_see_group(me(request), group):
+    if group is None or not access.may_see_group(reader(request), group):
         raise Http404("Group")
-    if access.group_level(me(request), group) < level:
+    if access.group_level(reader(request), group) < level:
         raise HttpError(403, "403 Forbidden")
     return group
 

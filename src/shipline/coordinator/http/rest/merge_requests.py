@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
@@ -10,16 +10,18 @@ from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import access, merge_requests, merging
+from shipline.coordinator import access, merge_requests, merging, protections
+from shipline.coordinator.access import Ability
 from shipline.coordinator.facts import is_draft, merge_request_facts
-from shipline.coordinator.http.rest.lookup import find_project, me, page_of
+from shipline.coordinator.http.rest.callers import AnybodyReads
+from shipline.coordinator.http.rest.lookup import allow, find_project, me, page_of, reader
 from shipline.coordinator.http.rest.pipelines import created_json, pipeline_json
 from shipline.coordinator.models import MergeRequest
 from shipline.coordinator.permissions import NotAllowed, check_may_run
 from shipline.coordinator.refusal import Refusal
 from shipline.coordinator.services import services
 
-router = Router()
+router = Router(auth=AnybodyReads())
 Branch = Annotated[str, Field(min_length=1, max_length=255)]
 Title = Annotated[str, Field(min_length=1, max_length=255)]
 Description = Annotated[str, Field(max_length=1_000_000)]
@@ -70,7 +72,7 @@ def _user(user: Any) -> dict[str, Any] | None:
 class MergeRequestFilter(Schema):
     """Clients send `iids` as `iids[]`."""
 
-    state: str = "all"
+    state: Literal["opened", "closed", "locked", "merged", "all"] = "all"
     source_branch: str = ""
     target_branch: str = ""
     iids: list[int] = Field(default_factory=list, alias="iids[]")
@@ -82,7 +84,7 @@ class MergeRequestFilter(Schema):
 def list_merge_requests(
     request: HttpRequest, response: HttpResponse, project_id: str, filters: Query[MergeRequestFilter]
 ) -> list[dict[str, Any]]:
-    project = find_project(request, project_id)
+    project = find_project(request, project_id, Ability.READ_CODE)
     rows = MergeRequest.objects.select_related("project", "author", "merged_by").filter(project=project)
     if filters.state != "all":
         rows = rows.filter(state=filters.state)
@@ -92,7 +94,15 @@ def list_merge_requests(
     if filters.iids:
         rows = rows.filter(iid__in=filters.iids)
     found = page_of(request, rows.order_by("-pk"), response, filters.page, filters.per_page)
-    return [merge_request_json(row) for row in found]
+    return [_shown(request, row) for row in found]
+
+
+def _shown(request: HttpRequest, row: MergeRequest) -> dict[str, Any]:
+    """With its pipeline for those who may see pipelines."""
+    shown = merge_request_json(row)
+    if not access.may(reader(request), row.project, Ability.READ_PIPELINE):
+        shown["head_pipeline"] = None
+    return shown
 
 
 class NewMergeRequest(Schema):
@@ -121,11 +131,14 @@ def new_merge_request(
         raise HttpError(409, str(error)) from error
     except merge_requests.InvalidMergeRequest as error:
         raise HttpError(400, str(error)) from error
-    merge_requests.run_pipeline(row, me(request))
+    if protections.may_run_on(me(request), project, body.source_branch, "branch"):
+        merge_requests.run_pipeline(row, me(request))
     return 201, merge_request_json(row)
 
 
-def _find(request: HttpRequest, project_id: str, iid: int, level: int = access.GUEST) -> MergeRequest:
+def _find(
+    request: HttpRequest, project_id: str, iid: int, level: int | Ability = Ability.READ_CODE
+) -> MergeRequest:
     project = find_project(request, project_id, level)
     rows = MergeRequest.objects.select_related("project", "author", "merged_by")
     row = rows.filter(project=project, iid=iid).first()
@@ -136,7 +149,7 @@ def _find(request: HttpRequest, project_id: str, iid: int, level: int = access.G
 
 @router.get("/projects/{project_id}/merge_requests/{iid}")
 def get_merge_request(request: HttpRequest, project_id: str, iid: int) -> dict[str, Any]:
-    return merge_request_json(_find(request, project_id, iid))
+    return _shown(request, _find(request, project_id, iid))
 
 
 class ChangedMergeRequest(Schema):
@@ -191,7 +204,9 @@ def list_pipelines(
     page: int = 1,
     per_page: int = 20,
 ) -> list[dict[str, Any]]:
-    rows = _find(request, project_id, iid).pipelines.select_related("project", "user")
+    found = _find(request, project_id, iid)
+    allow(request, found.project, Ability.READ_PIPELINE)
+    rows = found.pipelines.select_related("project", "user")
     rows = rows.exclude(source="parent_pipeline").order_by("-pk")
     return [pipeline_json(row) for row in page_of(request, rows, response, page, per_page)]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
+from django.db.models import Max, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
@@ -14,7 +17,9 @@ from shipline.coordinator.access import Ability
 from shipline.coordinator.asked import Asked, Created, RefUpdate
 from shipline.coordinator.coverage import pipeline_coverage
 from shipline.coordinator.deletion import delete_pipeline
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
+from shipline.coordinator.http.rest.users import user_json
 from shipline.coordinator.models import Pipeline
 from shipline.coordinator.permissions import NotAllowed, check_may_give, check_may_run
 from shipline.coordinator.pipelines import create_pipeline
@@ -23,7 +28,7 @@ from shipline.coordinator.repositories import ZERO
 from shipline.coordinator.services import services
 from shipline.model.variable import Variable
 
-router = Router()
+router = Router(auth=AnybodyReads())
 VARIABLES_LIMIT = 200
 
 
@@ -31,6 +36,7 @@ def pipeline_json(pipeline: Pipeline) -> dict[str, Any]:
     base = services().config.coordinator.external_url
     project = pipeline.project
     errors = "\n".join(f"{e['file']}:{e['line']}: {e['message']}" for e in pipeline.errors)
+    path = f"{project.path_with_namespace}/-/pipelines/{pipeline.pk}"
     duration = None
     if pipeline.started_at and pipeline.finished_at:
         duration = int((pipeline.finished_at - pipeline.started_at).total_seconds())
@@ -52,20 +58,100 @@ def pipeline_json(pipeline: Pipeline) -> dict[str, Any]:
         "started_at": pipeline.started_at,
         "finished_at": pipeline.finished_at,
         "duration": duration,
-        "user": {"id": pipeline.user.pk, "username": pipeline.user.username} if pipeline.user else None,
-        "web_url": f"{base}/{project.path_with_namespace}/-/pipelines/{pipeline.pk}",
+        "queued_duration": _queued(pipeline),
+        "committed_at": None,
+        "archived": False,
+        "user": user_json(pipeline.user) if pipeline.user else None,
+        "web_url": f"{base}/{path}",
+        "detailed_status": {
+            "icon": f"status_{pipeline.status}",
+            "text": pipeline.status,
+            "label": pipeline.status,
+            "group": pipeline.status,
+            "tooltip": pipeline.status,
+            "has_details": True,
+            "details_path": f"/{path}",
+            "illustration": None,
+            "favicon": None,
+        },
     }
+
+
+def _queued(pipeline: Pipeline) -> int | None:
+    """Seconds until the first of its jobs ran."""
+    started = pipeline.started_at
+    return int((started - pipeline.created_at).total_seconds()) if started is not None else None
+
+
+def aware(at: datetime | None) -> datetime | None:
+    """A moment without a zone is meant in UTC."""
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+
+Status = Literal[
+    "created", "waiting_for_resource", "preparing", "waiting_for_callback", "pending", "running", "success",
+    "failed", "canceling", "canceled", "skipped", "manual", "scheduled",
+]  # fmt: skip
+Source = Literal[
+    "push", "web", "trigger", "schedule", "api", "external", "pipeline", "chat", "webide",
+    "merge_request_event", "external_pull_request_event", "parent_pipeline", "ondemand_dast_scan",
+    "ondemand_dast_validation", "security_orchestration_policy", "container_registry_push",
+]  # fmt: skip
+_SCOPES: Mapping[str, Any] = {
+    "running": {"status__in": ("running", "canceling")},
+    "pending": {"status__in": ("created", "waiting_for_resource", "preparing", "pending")},
+    "finished": {"status__in": ("success", "failed", "canceled")},
+    "branches": {"ref_type": "branch"},
+    "tags": {"ref_type": "tag"},
+}
 
 
 class PipelineFilter(Schema):
     """Child pipelines are listed when they are asked for by their source alone, as with GitLab."""
 
+    scope: Literal["running", "pending", "finished", "branches", "tags"] | None = None
     sha: str = ""
     ref: str = ""
-    status: str = ""
-    source: str = ""
+    status: Status | None = None
+    source: Source | None = None
+    name: str = ""
+    username: str = ""
+    yaml_errors: bool | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    updated_after: datetime | None = None
+    updated_before: datetime | None = None
+    order_by: Literal["id", "status", "ref", "updated_at", "user_id"] = "id"
+    sort: Literal["asc", "desc"] = "desc"
     page: int = 1
     per_page: int = 20
+
+    def of(self, rows: QuerySet[Pipeline]) -> QuerySet[Pipeline]:
+        if self.source is None:
+            rows = rows.exclude(source="parent_pipeline")
+        if self.scope in ("branches", "tags"):
+            # Of each branch or tag the newest one.
+            newest = rows.filter(**_SCOPES[self.scope]).order_by().values("ref")
+            rows = rows.filter(pk__in=newest.annotate(newest=Max("pk")).values("newest"))
+        elif self.scope is not None:
+            rows = rows.filter(**_SCOPES[self.scope])
+        conditions = {
+            "sha": self.sha or None,
+            "ref": self.ref or None,
+            "status": self.status,
+            "source": self.source,
+            "name": self.name or None,
+            "user__username": self.username or None,
+            "created_at__gt": aware(self.created_after),
+            "created_at__lt": aware(self.created_before),
+            "updated_at__gt": aware(self.updated_after),
+            "updated_at__lt": aware(self.updated_before),
+        }
+        rows = rows.filter(**{name: value for name, value in conditions.items() if value is not None})
+        if self.yaml_errors is not None:
+            rows = rows.exclude(errors=[]) if self.yaml_errors else rows.filter(errors=[])
+        minus = "-" if self.sort == "desc" else ""
+        return rows.order_by(f"{minus}{self.order_by}", f"{minus}id")
 
 
 @router.get("/projects/{project_id}/pipelines")
@@ -75,15 +161,8 @@ def list_pipelines(
     rows = Pipeline.objects.select_related("project", "user").filter(
         project=find_project(request, project_id, Ability.READ_PIPELINE)
     )
-    if not filters.source:
-        rows = rows.exclude(source="parent_pipeline")
-    for name in ("sha", "ref", "status", "source"):
-        if value := getattr(filters, name):
-            rows = rows.filter(**{name: value})
-    return [
-        pipeline_json(row)
-        for row in page_of(request, rows.order_by("-id"), response, filters.page, filters.per_page)
-    ]
+    found = page_of(request, filters.of(rows), response, filters.page, filters.per_page)
+    return [pipeline_json(row) for row in found]
 
 
 class PipelineVariable(Schema):
@@ -147,7 +226,7 @@ def list_variables(request: HttpRequest, project_id: str, pipeline_id: int) -> l
 @router.get("/projects/{project_id}/pipelines/latest")
 def latest_pipeline(request: HttpRequest, project_id: str, ref: str = "") -> dict[str, Any]:
     """The newest one of the newest commit of a ref; the default branch when none is given."""
-    project = find_project(request, project_id)
+    project = find_project(request, project_id, Ability.READ_PIPELINE)
     rows = Pipeline.objects.select_related("project", "user").exclude(source="parent_pipeline")
     newest = rows.filter(project=project, ref=ref or project.default_branch).order_by("-id").first()
     if newest is None:

@@ -11,6 +11,7 @@ from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 
 from shipline.coordinator import access
+from shipline.coordinator.access import Ability
 from shipline.coordinator.http.rest.jobs import jobs_json
 from shipline.coordinator.http.rest.lookup import Invalid, find_group, find_project, me, page_of
 from shipline.coordinator.http.rest.runners import (
@@ -119,7 +120,7 @@ def list_runner_jobs(
     caller = me(request)
     if not caller.is_superuser:
         used = Project.objects.filter(pk__in=rows.order_by().values("project"))
-        visible = [project for project in used if access.may_read(caller, project)]
+        visible = [project for project in used if access.may(caller, project, Ability.READ_PIPELINE)]
         rows = rows.filter(project__in=visible)
     found = page_of(request, rows, response, filters.page, filters.per_page)
     return [

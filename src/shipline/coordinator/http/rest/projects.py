@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
@@ -12,17 +13,22 @@ from pydantic import Field
 from shipline.coordinator import access
 from shipline.coordinator.access import Ability
 from shipline.coordinator.deletion import delete_project
-from shipline.coordinator.groups import namespace_of
+from shipline.coordinator.groups import InvalidPath, namespace_of
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.lookup import (
+    AccessLevel,
     Invalid,
     find_project,
+    key_of,
     keyset_page,
     me,
     page_of,
+    reader,
     somebody,
 )
 from shipline.coordinator.models import Group, Project, ProjectCiSettings
 from shipline.coordinator.models.ci_settings import ci_settings_of
+from shipline.coordinator.moving import move_project
 from shipline.coordinator.projects import (
     InvalidProject,
     change_project,
@@ -30,12 +36,15 @@ from shipline.coordinator.projects import (
 )
 from shipline.coordinator.services import services
 
-router = Router()
+router = Router(auth=AnybodyReads())
 Name = Annotated[str, Field(max_length=255)]
 Visibility = Literal["private", "internal", "public"]
 # GitLab: at least ten minutes, at most a month.
 Timeout = Annotated[int, Field(ge=600, le=2_678_400)]
-ORDERS = {
+ProjectOrder = Literal[
+    "id", "name", "path", "created_at", "updated_at", "star_count", "last_activity_at", "similarity"
+]
+ORDERS: Mapping[ProjectOrder, str] = {
     "id": "id",
     "name": "name",
     "path": "path_with_namespace",
@@ -43,6 +52,7 @@ ORDERS = {
     "updated_at": "created_at",
     "last_activity_at": "created_at",
     "similarity": "id",
+    "star_count": "id",
 }
 
 
@@ -113,11 +123,11 @@ class ProjectFilter(Schema):
     search: str = ""
     membership: bool = False
     owned: bool = False
-    visibility: str = ""
-    min_access_level: int = 0
-    order_by: str = "created_at"
+    visibility: Visibility | None = None
+    min_access_level: AccessLevel = 0
+    order_by: ProjectOrder = "created_at"
     sort: Literal["asc", "desc"] = "desc"
-    pagination: str = ""
+    pagination: Literal["", "legacy", "keyset"] = ""
     id_after: int | None = None
     id_before: int | None = None
     page: int = 1
@@ -180,7 +190,7 @@ def project_json(project: Project) -> dict[str, Any]:
 
 
 def _with_permissions(request: HttpRequest, project: Project) -> dict[str, Any]:
-    level = min(access.level(me(request), project), access.OWNER)
+    level = min(access.level(reader(request), project), access.OWNER)
     return project_json(project) | {
         "permissions": {
             "project_access": {"access_level": level} if level else None,
@@ -193,23 +203,22 @@ def _with_permissions(request: HttpRequest, project: Project) -> dict[str, Any]:
 def list_projects(
     request: HttpRequest, response: HttpResponse, filters: Query[ProjectFilter]
 ) -> list[dict[str, Any]]:
-    return list_of(request, response, access.visible_projects(me(request)), filters)
+    return list_of(request, response, access.visible_projects(reader(request)), filters)
 
 
 def list_of(
     request: HttpRequest, response: HttpResponse, rows: Any, filters: ProjectFilter
 ) -> list[dict[str, Any]]:
     """Those of `rows` that are asked for, in the order that is asked for."""
-    caller = me(request)
     if filters.search:
         rows = rows.filter(path_with_namespace__icontains=filters.search.replace("\0", ""))
-    if filters.visibility:
+    if filters.visibility is not None:
         rows = rows.filter(visibility=filters.visibility)
     if filters.membership or filters.owned or filters.min_access_level:
-        rows = rows.filter(access.member_of(caller))
+        rows = rows.filter(access.member_of(me(request)))
     wanted = access.OWNER if filters.owned else filters.min_access_level
     if wanted:
-        rows = rows.filter(pk__in=[row.pk for row in rows if access.level(caller, row) >= wanted])
+        rows = rows.filter(pk__in=[row.pk for row in rows if access.level(me(request), row) >= wanted])
     if filters.id_after is not None:
         rows = rows.filter(pk__gt=min(filters.id_after, 1 << 62))
     if filters.id_before is not None:
@@ -218,7 +227,7 @@ def list_of(
     if filters.pagination == "keyset":
         found = keyset_page(request, rows, response, filters.per_page, down=down)
     else:
-        column = ORDERS.get(filters.order_by, "id")
+        column = ORDERS[filters.order_by]
         order = [f"-{column}", "-id"] if down else [column, "id"]
         found = page_of(request, rows.order_by(*order), response, filters.page, filters.per_page)
     return [project_json(project) for project in found]
@@ -290,6 +299,26 @@ def edit_project(request: HttpRequest, project_id: str, body: ChangedProject) ->
     except InvalidProject as error:
         raise Invalid(error.field, error.words) from error
     body.save_settings(project)
+    return _with_permissions(request, project)
+
+
+class ProjectTransfer(Schema):
+    """By number or path."""
+
+    namespace: int | Annotated[str, Field(min_length=1, max_length=255)]
+
+
+@router.put("/projects/{project_id}/transfer")
+def transfer_project(request: HttpRequest, project_id: str, body: ProjectTransfer) -> dict[str, Any]:
+    """The caller owns the project, and may put one where it goes."""
+    project = find_project(request, project_id, access.OWNER)
+    wanted = Group.objects.filter(**key_of(str(body.namespace), "full_path")).first()
+    if wanted is None or access.group_level(me(request), wanted) < access.DEVELOPER:
+        raise Http404("Namespace")
+    try:
+        move_project(project, wanted)
+    except InvalidPath as error:
+        raise Invalid(error.field, error.words) from error
     return _with_permissions(request, project)
 
 

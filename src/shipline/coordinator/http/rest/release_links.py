@@ -11,12 +11,13 @@ from pydantic import Field
 
 from shipline.coordinator import releases
 from shipline.coordinator.access import Ability
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.lookup import find_project, me, page_of
 from shipline.coordinator.http.rest.releases import NewLink, Text, find_release, link_json, refused
 from shipline.coordinator.models import Release, ReleaseLink
 from shipline.coordinator.release_assets import URL_LIMIT, Link
 
-router = Router()
+router = Router(auth=AnybodyReads())
 LINKS = "/projects/{project_id}/releases/{path:tag_name}/assets/links"
 
 

@@ -14,15 +14,16 @@ from pydantic import Field
 
 from shipline.coordinator import access, releases
 from shipline.coordinator.access import Ability
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.commits import commit_json
-from shipline.coordinator.http.rest.lookup import find_project, me, page_of
+from shipline.coordinator.http.rest.lookup import find_project, me, page_of, reader
 from shipline.coordinator.http.rest.users import user_json
 from shipline.coordinator.models import Project, Release, ReleaseLink
 from shipline.coordinator.release_assets import LINKS_LIMIT, URL_LIMIT, Link
 from shipline.coordinator.releases import DESCRIPTION_LIMIT
 from shipline.coordinator.services import services
 
-router = Router()
+router = Router(auth=AnybodyReads())
 Text = Annotated[str, Field(max_length=255)]
 Description = Annotated[str, Field(max_length=DESCRIPTION_LIMIT)]
 MILESTONES_LIMIT = 100
@@ -100,7 +101,7 @@ def list_releases(
         rows = rows.filter(updated_at__gt=_aware(asked.updated_after))
     sign = "-" if asked.sort == "desc" else ""
     rows = rows.order_by(f"{sign}{asked.order_by}", f"{sign}id")
-    with_code = access.may(me(request), project, Ability.READ_CODE)
+    with_code = access.may(reader(request), project, Ability.READ_CODE)
     return [
         release_json(row, with_code=with_code)
         for row in page_of(request, rows, response, asked.page, asked.per_page)
@@ -213,7 +214,7 @@ def download_asset(request: HttpRequest, project_id: str, tag_name: str, file_pa
 
 
 # Paths that end in a tag's name stand behind all others: see release_links.py and api.py.
-by_tag = Router()
+by_tag = Router(auth=AnybodyReads())
 
 
 @by_tag.get("/projects/{project_id}/releases/{path:tag_name}")

@@ -295,7 +295,7 @@ def delete_runner(request: HttpRequest, runner_id: int) -> tuple[int, None]:
     runner = find_runner(request, runner_id, change=True)
     if runner.projects.count() > 1 and not me(request).is_superuser:
         raise HttpError(403, "403 Forbidden - Runner associated with more than one project")
-    runner.delete()
+    runners.remove_runner(runner)
     return 204, None
 
 

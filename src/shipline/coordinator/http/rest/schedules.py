@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
@@ -11,6 +11,7 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from shipline.coordinator import access, schedules
+from shipline.coordinator.access import Ability
 from shipline.coordinator.cron import InvalidSchedule
 from shipline.coordinator.http.rest.lookup import Invalid, find_project, me, page_of
 from shipline.coordinator.http.rest.pipelines import pipeline_json
@@ -94,17 +95,21 @@ def list_schedules(
     request: HttpRequest,
     response: HttpResponse,
     project_id: str,
-    scope: str = "",
+    scope: Literal["active", "inactive"] | None = None,
     page: int = 1,
     per_page: int = 20,
 ) -> list[dict[str, Any]]:
-    rows = PipelineSchedule.objects.select_related("owner").filter(project=find_project(request, project_id))
-    if scope in ("active", "inactive"):
+    rows = PipelineSchedule.objects.select_related("owner").filter(
+        project=find_project(request, project_id, Ability.READ_PIPELINE)
+    )
+    if scope is not None:
         rows = rows.filter(active=scope == "active")
     return [schedule_json(row) for row in page_of(request, rows.order_by("-pk"), response, page, per_page)]
 
 
-def _find(request: HttpRequest, project_id: str, schedule_id: int, level: int) -> PipelineSchedule:
+def _find(
+    request: HttpRequest, project_id: str, schedule_id: int, level: int | Ability = Ability.READ_PIPELINE
+) -> PipelineSchedule:
     project = find_project(request, project_id, level)
     rows = PipelineSchedule.objects.select_related("project", "owner")
     row = rows.filter(project=project, pk=schedule_id).first()
@@ -114,19 +119,33 @@ def _find(request: HttpRequest, project_id: str, schedule_id: int, level: int) -
 
 
 def _own(request: HttpRequest, project_id: str, schedule_id: int) -> PipelineSchedule:
-    """To change it one has to own it, or the project: its pipelines run in the owner's name."""
+    """To change it one has to own it: its pipelines run in the owner's name, and are nobody else's to write. (Who
+    maintains the project may take it over.)"""
     row = _find(request, project_id, schedule_id, access.PUSH)
-    if row.owner_id != me(request).pk and access.level(me(request), row.project) < access.ADMINISTER:
+    if row.owner_id != me(request).pk and not me(request).is_superuser:
         raise HttpError(403, "403 Forbidden")
     return row
 
 
+def _administered(request: HttpRequest, project_id: str, schedule_id: int) -> PipelineSchedule:
+    """To delete it, and to read its variables, one has to own it or to maintain the project."""
+    row = _find(request, project_id, schedule_id, access.PUSH)
+    if not _administers(request, row):
+        raise HttpError(403, "403 Forbidden")
+    return row
+
+
+def _administers(request: HttpRequest, row: PipelineSchedule) -> bool:
+    level = access.level(me(request), row.project)
+    return level >= access.ADMINISTER or (level >= access.PUSH and row.owner_id == me(request).pk)
+
+
 @router.get("/projects/{project_id}/pipeline_schedules/{schedule_id}")
 def get_schedule(request: HttpRequest, project_id: str, schedule_id: int) -> dict[str, Any]:
-    """Its variables are for those who could run it."""
-    row = _find(request, project_id, schedule_id, access.GUEST)
+    """Its variables are for its owner and those who maintain the project."""
+    row = _find(request, project_id, schedule_id)
     shown = schedule_json(row, details=True)
-    if access.level(me(request), row.project) < access.PUSH:
+    if not _administers(request, row):
         del shown["variables"], shown["inputs"]
     return shown
 
@@ -180,7 +199,7 @@ def _save(request: HttpRequest, row: PipelineSchedule) -> None:
 
 @router.delete("/projects/{project_id}/pipeline_schedules/{schedule_id}", response={204: None})
 def delete_schedule(request: HttpRequest, project_id: str, schedule_id: int) -> tuple[int, None]:
-    _own(request, project_id, schedule_id).delete()
+    _administered(request, project_id, schedule_id).delete()
     return 204, None
 
 
@@ -216,7 +235,7 @@ def list_pipelines(
     page: int = 1,
     per_page: int = 20,
 ) -> list[dict[str, Any]]:
-    rows = _find(request, project_id, schedule_id, access.GUEST).pipelines.select_related("project", "user")
+    rows = _find(request, project_id, schedule_id).pipelines.select_related("project", "user")
     return [pipeline_json(row) for row in page_of(request, rows.order_by("-pk"), response, page, per_page)]
 
 
@@ -238,7 +257,7 @@ def new_variable(
 
 @router.get("/projects/{project_id}/pipeline_schedules/{schedule_id}/variables/{key}")
 def get_variable(request: HttpRequest, project_id: str, schedule_id: int, key: str) -> dict[str, Any]:
-    return _variable(_own(request, project_id, schedule_id), key)
+    return _variable(_administered(request, project_id, schedule_id), key)
 
 
 @router.put("/projects/{project_id}/pipeline_schedules/{schedule_id}/variables/{key}")

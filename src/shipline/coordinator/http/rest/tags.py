@@ -13,12 +13,13 @@ from pydantic import Field
 from shipline.coordinator import browsing, protections, refs
 from shipline.coordinator.access import Ability
 from shipline.coordinator.browsing import Ref
+from shipline.coordinator.http.rest.callers import AnybodyReads
 from shipline.coordinator.http.rest.commits import commit_json
 from shipline.coordinator.http.rest.lookup import find_project, me, page_of
 from shipline.coordinator.models import Project, Release
 from shipline.coordinator.services import services
 
-router = Router()
+router = Router(auth=AnybodyReads())
 
 
 def tags_json(project: Project, tags: Sequence[Ref]) -> list[dict[str, Any]]:

@@ -12,13 +12,14 @@ from ninja import Router
 
 from shipline.coordinator import test_reports
 from shipline.coordinator.artifacts import accessible_to
-from shipline.coordinator.http.rest.lookup import me
+from shipline.coordinator.http.rest.callers import AnybodyReads
+from shipline.coordinator.http.rest.lookup import reader
 from shipline.coordinator.http.rest.pipelines import find_pipeline
 from shipline.coordinator.models import Job
 from shipline.coordinator.services import services
 from shipline.protocols.junit.report import TestCase, Totals, system_output, worst_first
 
-router = Router()
+router = Router(auth=AnybodyReads())
 
 
 @dataclass
@@ -61,7 +62,7 @@ def suites_of(reports: Iterable[test_reports.JobReport]) -> list[Suite]:
 def get_test_report(request: HttpRequest, project_id: str, pipeline_id: int) -> dict[str, Any]:
     """Every case of the newest attempts, as far as the caller may have the jobs' artifacts."""
     pipeline = find_pipeline(request, project_id, pipeline_id)
-    accessible = accessible_to(me(request), pipeline.project)
+    accessible = accessible_to(reader(request), pipeline.project)
     suites = suites_of(test_reports.whole_reports(pipeline, accessible))
     total = sum((suite.totals for suite in suites), Totals())
     base = f"{services().config.coordinator.external_url}/{pipeline.project.path_with_namespace}/-/jobs"

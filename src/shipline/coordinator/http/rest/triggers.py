@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -16,6 +15,7 @@ from pydantic import Field
 from shipline.coordinator import access, trigger_tokens
 from shipline.coordinator.http.rest.lookup import find_project, me, page_of
 from shipline.coordinator.http.rest.pipelines import VARIABLES_LIMIT, created_json
+from shipline.coordinator.http.text import UnfitText, read_json
 from shipline.coordinator.models import Project, TriggerToken
 from shipline.coordinator.refusal import Refusal
 
@@ -150,7 +150,9 @@ def _given(request: HttpRequest) -> dict[str, Any]:
             given[key] = value
     if request.content_type == "application/json" and request.body:
         try:
-            body = json.loads(request.body)
+            body = read_json(request.body)
+        except UnfitText as error:
+            raise HttpError(400, f"400 Bad request - {error}") from error
         except (ValueError, RecursionError) as error:
             raise HttpError(400, "The body is no JSON") from error
         given |= body if isinstance(body, dict) else {}

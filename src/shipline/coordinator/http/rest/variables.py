@@ -1,21 +1,23 @@
 """CI/CD variables of projects, groups and the instance: the same calls on three levels."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+# Annotations are values here: `_for` gives the calls of each level its own.
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
 from typing import Annotated, Any, Literal
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
+from ninja import Path, Query, Router, Schema
 from ninja.errors import HttpError
 from pydantic import Field
 
-from shipline.coordinator import access
+from shipline.coordinator import access, variables
 from shipline.coordinator.access import Ability
 from shipline.coordinator.http.rest.lookup import Invalid, administrator, find_group, find_project, page_of
 from shipline.coordinator.models import InstanceVariable
-from shipline.coordinator.variables import InvalidVariable, change_variable, create_variable
+from shipline.coordinator.variables import InvalidVariable, create_variable
 
 router = Router()
 Value = Annotated[str, Field(max_length=100_000)]
@@ -69,21 +71,54 @@ def variable_json(row: Any) -> dict[str, Any]:
     return shown if scope is None else shown | {"environment_scope": scope}
 
 
-def _page(request: HttpRequest, response: HttpResponse, rows: Any, paging: Paging) -> list[dict[str, Any]]:
-    found: Sequence[Any] = page_of(
-        request, rows.order_by("key", "id"), response, paging.page, paging.per_page
-    )
-    return [variable_json(row) for row in found]
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """The variables of one project, group or instance. `by` is what a new row has to know; those of the instance
+    have no scope."""
+
+    rows: QuerySet[Any]
+    by: Mapping[str, Any] = field(default_factory=dict)
+    scoped: bool = True
 
 
-def _create(rows: Any, body: NewVariable, *, scoped: bool = True, **of: Any) -> dict[str, Any]:
+class Whose(Schema):
+    """What of an address says whose variables are meant."""
+
+    def owned(self, request: HttpRequest) -> Owned:
+        """As far as the caller may have them: all of it or none. Raises Http404 and HttpError."""
+        raise NotImplementedError
+
+
+class OfProject(Whose):
+    project_id: str
+
+    def owned(self, request: HttpRequest) -> Owned:
+        project = find_project(request, self.project_id, Ability.READ_VARIABLES)
+        return Owned(project.variables.all(), {"project": project})
+
+
+class OfGroup(Whose):
+    group_id: str
+
+    def owned(self, request: HttpRequest) -> Owned:
+        group = find_group(request, self.group_id, access.OWNER)
+        return Owned(group.variables.all(), {"group": group})
+
+
+class OfInstance(Whose):
+    def owned(self, request: HttpRequest) -> Owned:
+        administrator(request)
+        return Owned(InstanceVariable.objects.all(), scoped=False)
+
+
+def _create(owned: Owned, body: NewVariable) -> dict[str, Any]:
     values = body.dict()
     values["hidden"] = values.pop("masked_and_hidden")
     values["masked"] = values["masked"] or values["hidden"]
-    if not scoped:
+    if not owned.scoped:
         values.pop("environment_scope")
     try:
-        return variable_json(create_variable(rows, values, **of))
+        return variable_json(create_variable(owned.rows, values, **owned.by))
     except InvalidVariable as error:
         raise Invalid(error.field, error.words) from error
 
@@ -93,7 +128,7 @@ def _change(row: Any, body: ChangedVariable) -> dict[str, Any]:
     if not hasattr(row, "environment_scope"):
         values.pop("environment_scope", None)
     try:
-        return variable_json(change_variable(row, values))
+        return variable_json(variables.change_variable(row, values))
     except InvalidVariable as error:
         raise Invalid(error.field, error.words) from error
 
@@ -114,108 +149,63 @@ def _scope(asked: Filter, body: ChangedVariable | None = None) -> str | None:
     return body.filter.environment_scope
 
 
-@router.get("/projects/{project_id}/variables")
-def list_variables(
-    request: HttpRequest, response: HttpResponse, project_id: str, paging: Query[Paging]
-) -> list[dict[str, Any]]:
-    project = find_project(request, project_id, Ability.READ_VARIABLES)
-    return _page(request, response, project.variables.all(), paging)
+def _serve(level: str, path: str, whose_type: type[Whose]) -> None:
+    """The five calls of a level."""
+
+    def list_variables(
+        request: HttpRequest, response: HttpResponse, whose: Whose, paging: Query[Paging]
+    ) -> list[dict[str, Any]]:
+        rows = whose.owned(request).rows.order_by("key", "id")
+        found: Sequence[Any] = page_of(request, rows, response, paging.page, paging.per_page)
+        return [variable_json(row) for row in found]
+
+    def new_variable(request: HttpRequest, whose: Whose, body: NewVariable) -> tuple[int, dict[str, Any]]:
+        return 201, _create(whose.owned(request), body)
+
+    def get_variable(request: HttpRequest, whose: Whose, key: str, asked: Query[Filter]) -> dict[str, Any]:
+        return variable_json(_one(whose.owned(request).rows, key, _scope(asked)))
+
+    def change_variable(
+        request: HttpRequest, whose: Whose, key: str, body: ChangedVariable, asked: Query[Filter]
+    ) -> dict[str, Any]:
+        return _change(_one(whose.owned(request).rows, key, _scope(asked, body)), body)
+
+    def delete_variable(
+        request: HttpRequest, whose: Whose, key: str, asked: Query[Filter]
+    ) -> tuple[int, None]:
+        _one(whose.owned(request).rows, key, _scope(asked)).delete()
+        return 204, None
+
+    for method, rest, call, answer in (
+        ("GET", "", list_variables, list[dict[str, Any]]),
+        ("POST", "", new_variable, {201: dict[str, Any]}),
+        ("GET", "/{key}", get_variable, dict[str, Any]),
+        ("PUT", "/{key}", change_variable, dict[str, Any]),
+        ("DELETE", "/{key}", delete_variable, {204: None}),
+    ):
+        name = f"{level}_{call.__name__}"
+        served = _for(call, whose_type)
+        router.api_operation([method], path + rest, response=answer, operation_id=name)(served)
 
 
-@router.post("/projects/{project_id}/variables", response={201: dict[str, Any]})
-def new_variable(request: HttpRequest, project_id: str, body: NewVariable) -> tuple[int, dict[str, Any]]:
-    project = find_project(request, project_id, Ability.READ_VARIABLES)
-    return 201, _create(project.variables.all(), body, project=project)
+def _for(call: Callable[..., Any], whose_type: type[Whose]) -> Callable[..., Any]:
+    """The call with that kind of `whose`, read from its address where that says anything."""
+    signature = inspect.signature(call)
+    parameters = dict(signature.parameters)
+    asks = bool(whose_type.model_fields)
+    if asks:
+        parameters["whose"] = parameters["whose"].replace(annotation=Annotated[whose_type, Path()])  # type: ignore[type-arg]
+    else:
+        del parameters["whose"]
+
+    @wraps(call)
+    def served(*args: Any, **kwargs: Any) -> Any:
+        return call(*args, **kwargs) if asks else call(*args, whose=whose_type(), **kwargs)
+
+    served.__signature__ = signature.replace(parameters=list(parameters.values()))  # type: ignore[attr-defined]
+    return served
 
 
-@router.get("/projects/{project_id}/variables/{key}")
-def get_variable(request: HttpRequest, project_id: str, key: str, asked: Query[Filter]) -> dict[str, Any]:
-    project = find_project(request, project_id, Ability.READ_VARIABLES)
-    return variable_json(_one(project.variables.all(), key, _scope(asked)))
-
-
-@router.put("/projects/{project_id}/variables/{key}")
-def change_project_variable(
-    request: HttpRequest, project_id: str, key: str, body: ChangedVariable, asked: Query[Filter]
-) -> dict[str, Any]:
-    project = find_project(request, project_id, Ability.READ_VARIABLES)
-    return _change(_one(project.variables.all(), key, _scope(asked, body)), body)
-
-
-@router.delete("/projects/{project_id}/variables/{key}", response={204: None})
-def delete_variable(
-    request: HttpRequest, project_id: str, key: str, asked: Query[Filter]
-) -> tuple[int, None]:
-    project = find_project(request, project_id, Ability.READ_VARIABLES)
-    _one(project.variables.all(), key, _scope(asked)).delete()
-    return 204, None
-
-
-@router.get("/groups/{group_id}/variables")
-def list_group_variables(
-    request: HttpRequest, response: HttpResponse, group_id: str, paging: Query[Paging]
-) -> list[dict[str, Any]]:
-    group = find_group(request, group_id, access.OWNER)
-    return _page(request, response, group.variables.all(), paging)
-
-
-@router.post("/groups/{group_id}/variables", response={201: dict[str, Any]})
-def new_group_variable(request: HttpRequest, group_id: str, body: NewVariable) -> tuple[int, dict[str, Any]]:
-    group = find_group(request, group_id, access.OWNER)
-    return 201, _create(group.variables.all(), body, group=group)
-
-
-@router.get("/groups/{group_id}/variables/{key}")
-def get_group_variable(request: HttpRequest, group_id: str, key: str, asked: Query[Filter]) -> dict[str, Any]:
-    group = find_group(request, group_id, access.OWNER)
-    return variable_json(_one(group.variables.all(), key, _scope(asked)))
-
-
-@router.put("/groups/{group_id}/variables/{key}")
-def change_group_variable(
-    request: HttpRequest, group_id: str, key: str, body: ChangedVariable, asked: Query[Filter]
-) -> dict[str, Any]:
-    group = find_group(request, group_id, access.OWNER)
-    return _change(_one(group.variables.all(), key, _scope(asked, body)), body)
-
-
-@router.delete("/groups/{group_id}/variables/{key}", response={204: None})
-def delete_group_variable(
-    request: HttpRequest, group_id: str, key: str, asked: Query[Filter]
-) -> tuple[int, None]:
-    group = find_group(request, group_id, access.OWNER)
-    _one(group.variables.all(), key, _scope(asked)).delete()
-    return 204, None
-
-
-@router.get("/admin/ci/variables")
-def list_instance_variables(
-    request: HttpRequest, response: HttpResponse, paging: Query[Paging]
-) -> list[dict[str, Any]]:
-    administrator(request)
-    return _page(request, response, InstanceVariable.objects.all(), paging)
-
-
-@router.post("/admin/ci/variables", response={201: dict[str, Any]})
-def new_instance_variable(request: HttpRequest, body: NewVariable) -> tuple[int, dict[str, Any]]:
-    administrator(request)
-    return 201, _create(InstanceVariable.objects.all(), body, scoped=False)
-
-
-@router.get("/admin/ci/variables/{key}")
-def get_instance_variable(request: HttpRequest, key: str) -> dict[str, Any]:
-    administrator(request)
-    return variable_json(_one(InstanceVariable.objects.all(), key, None))
-
-
-@router.put("/admin/ci/variables/{key}")
-def change_instance_variable(request: HttpRequest, key: str, body: ChangedVariable) -> dict[str, Any]:
-    administrator(request)
-    return _change(_one(InstanceVariable.objects.all(), key, None), body)
-
-
-@router.delete("/admin/ci/variables/{key}", response={204: None})
-def delete_instance_variable(request: HttpRequest, key: str) -> tuple[int, None]:
-    administrator(request)
-    _one(InstanceVariable.objects.all(), key, None).delete()
-    return 204, None
+_serve("project", "/projects/{project_id}/variables", OfProject)
+_serve("group", "/groups/{group_id}/variables", OfGroup)
+_serve("instance", "/admin/ci/variables", OfInstance)

@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from pydantic import ValidationError
 
 from shipline.coordinator.events import Events
+from shipline.coordinator.http.text import has_nul
 from shipline.coordinator.http.throttling import TooMany, count_refused
 from shipline.coordinator.jobs import job_for_runner
 from shipline.coordinator.models import Job, Pipeline
@@ -76,6 +77,14 @@ def body(request: HttpRequest, limit: int = BODY_LIMIT) -> bytes:
     if len(content) > limit:
         raise Refusal(413, "413 Request Entity Too Large")
     return bytes(content)
+
+
+def json_body(request: HttpRequest, limit: int = BODY_LIMIT) -> bytes:
+    """A body that is to be read as JSON. Raises Refusal for one with a NUL in a text."""
+    content = body(request, limit)
+    if has_nul(content):
+        raise Refusal(400, "400 Bad request - the body holds a NUL character, which cannot be stored")
+    return content
 
 
 def job_token(request: HttpRequest) -> str:

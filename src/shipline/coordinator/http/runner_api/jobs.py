@@ -7,11 +7,11 @@ import asyncio
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from shipline.coordinator import job_updates, queue, runners, tokens
-from shipline.coordinator.http.rest.jobs import job_json
+from shipline.coordinator.handed import Handed
 from shipline.coordinator.http.runner_api.calls import (
     answers,
-    body,
     job_token,
+    json_body,
     known,
     message,
     only,
@@ -31,25 +31,24 @@ async def request_job(request: HttpRequest) -> HttpResponseBase:
     """Answers a job (201) as soon as there is one, or 204: at once when the runner has not seen the queue as
     it is, else after the long poll."""
     only(request, "POST")
-    asked = api.JobRequest.model_validate_json(body(request, api.REQUEST_LIMIT))
+    asked = api.JobRequest.model_validate_json(json_body(request, api.REQUEST_LIMIT))
     limit_token("job_requests", asked.token)
+    caller, version, handed = await in_database(_look, asked, address_of(request))
+    if handed is not None:
+        return _answer(handed, version)
     events, line = services().events, services().line
-    with events.watch("queue") as watch:
-        caller, version, handed = await in_database(_look, asked, address_of(request))
-        if handed is not None:
-            return _answer(handed, version)
-        loop = asyncio.get_running_loop()
-        end = loop.time() + LONG_POLL_SECONDS
+    loop = asyncio.get_running_loop()
+    end = loop.time() + LONG_POLL_SECONDS
+    with line.place(version) as place:
         # What others were quicker with is no news: it waits on.
-        while await watch.changed(max(0.0, end - loop.time())) and not events.stopping.is_set():
-            version = events.queue_version
-            handed = await line.look(events, lambda: in_database(queue.take_job_after_waiting, caller))
+        while await line.turn(place, max(0.0, end - loop.time())) and not events.stopping.is_set():
+            handed = await line.look(place, lambda: in_database(queue.take_job_after_waiting, caller))
             if handed.payload is not None or handed.conflict:
-                return _answer(handed, version)
-    return _nothing(version)
+                return _answer(handed, place.seen)
+        return _nothing(line.version_for(place))
 
 
-def _look(asked: api.JobRequest, address: str) -> tuple[runners.Caller, str, queue.Handed | None]:
+def _look(asked: api.JobRequest, address: str) -> tuple[runners.Caller, str, Handed | None]:
     """Who asks, the queue's version, and what they get; None when nothing has happened since they asked last."""
     caller = runners.contact(asked.token, asked.system_id, asked.info, address)
     # Before the look at the queue: what comes during it is news the next time.
@@ -57,11 +56,11 @@ def _look(asked: api.JobRequest, address: str) -> tuple[runners.Caller, str, que
     return caller, version, queue.take_job(caller) if asked.last_update != version else None
 
 
-def _answer(handed: queue.Handed, version: str) -> HttpResponseBase:
+def _answer(handed: Handed, version: str) -> HttpResponseBase:
     if handed.payload is not None:
         # Without X-GitLab-Last-Update: more jobs may be pending, and the runner must not wait for the next
         # change.
-        content = handed.payload.model_dump_json()
+        content = handed.payload.as_json()
         return HttpResponse(content, status=201, content_type="application/json")
     if handed.conflict:
         return message(409, "409 Conflict - other runners were quicker: ask again")
@@ -78,7 +77,7 @@ def _nothing(version: str) -> HttpResponse:
 @answers
 async def update(request: HttpRequest, job_id: int) -> HttpResponseBase:
     only(request, "PUT")
-    asked = api.JobUpdate.model_validate_json(body(request))
+    asked = api.JobUpdate.model_validate_json(json_body(request))
     token = asked.token or job_token(request)
     limit_token("job_calls", token)
     try:
@@ -103,6 +102,9 @@ async def current_job(request: HttpRequest) -> HttpResponseBase:
 
 
 def _current(token: str) -> dict[str, object] | None:
+    # REST is loaded a moment after the start: see http/rest/urls.py.
+    from shipline.coordinator.http.rest.jobs import job_json
+
     found = tokens.job_of(token)
     if found is None:
         return None

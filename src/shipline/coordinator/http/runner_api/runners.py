@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from shipline.coordinator import runners
-from shipline.coordinator.http.runner_api.calls import answers, body, message, only
+from shipline.coordinator.http.runner_api.calls import answers, json_body, message, only
 from shipline.coordinator.http.throttling import address_of, limit_token
 from shipline.coordinator.models import Runner
 from shipline.coordinator.refusal import Refusal
@@ -40,7 +40,7 @@ def collection(listing: Any) -> Any:
 
 
 async def _register(request: HttpRequest) -> HttpResponseBase:
-    asked = RegisterRequest.model_validate_json(body(request, MESSAGE_LIMIT))
+    asked = RegisterRequest.model_validate_json(json_body(request, MESSAGE_LIMIT))
     runner, token = await in_database(_make, asked)
     return JsonResponse(_with_expiry(runner, {"id": runner.pk, "token": token}), status=201)
 
@@ -77,16 +77,16 @@ def _with_expiry(runner: Runner, document: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _leave(request: HttpRequest) -> HttpResponseBase:
-    asked = RunnerCall.model_validate_json(body(request, MESSAGE_LIMIT))
+    asked = RunnerCall.model_validate_json(json_body(request, MESSAGE_LIMIT))
     runner = await in_database(runners.authenticate, asked.token)
-    await in_database(runner.delete)
+    await in_database(runners.remove_runner, runner)
     return HttpResponse(status=204)
 
 
 @answers
 async def verify(request: HttpRequest) -> HttpResponseBase:
     only(request, "POST")
-    asked = api.VerifyRequest.model_validate_json(body(request, MESSAGE_LIMIT))
+    asked = api.VerifyRequest.model_validate_json(json_body(request, MESSAGE_LIMIT))
     limit_token("job_requests", asked.token)
     caller = await in_database(runners.contact, asked.token, asked.system_id, asked.info, address_of(request))
     document = {"id": caller.runner.pk, "token": asked.token}
@@ -97,7 +97,7 @@ async def verify(request: HttpRequest) -> HttpResponseBase:
 async def managers(request: HttpRequest) -> HttpResponseBase:
     """DELETE: a machine of the runner's is gone for good."""
     only(request, "DELETE")
-    asked = RunnerCall.model_validate_json(body(request, MESSAGE_LIMIT))
+    asked = RunnerCall.model_validate_json(json_body(request, MESSAGE_LIMIT))
     await in_database(runners.remove_manager, asked.token, asked.system_id)
     return HttpResponse(status=204)
 
@@ -106,7 +106,7 @@ async def managers(request: HttpRequest) -> HttpResponseBase:
 async def reset_token(request: HttpRequest) -> HttpResponseBase:
     """With the token that is valid now; that one is not any more."""
     only(request, "POST")
-    asked = RunnerCall.model_validate_json(body(request, MESSAGE_LIMIT))
+    asked = RunnerCall.model_validate_json(json_body(request, MESSAGE_LIMIT))
     runner = await in_database(runners.authenticate, asked.token)
     token = await in_database(runners.reset_token, runner)
     return JsonResponse(_with_expiry(runner, {"token": token}), status=201)
