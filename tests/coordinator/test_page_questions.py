@@ -125,9 +125,8 @@ def test_no_page_asks_more_for_more_rows(own_coordinator: Coordinator, tmp_path:
     told = subprocess.run(words, capture_output=True, text=True, timeout=100)
     assert told.returncode == 0, told.stderr
     for path, ((before, small), (after, large)) in json.loads(told.stdout).items():
-        if path.endswith(("merge_requests/1", "releases/v1")):
-            assert large >= small, path
-        else:
+        # What is of one thing alone shows no more of it; its times are told in fewer or more letters.
+        if not path.endswith(("merge_requests/1", "releases/v1")):
             assert large > small, f"{path} shows nothing more"
         new = [one[:300] for one in after if one not in before]
         assert len(after) <= len(before), "\n".join([path, *new])
