@@ -7,6 +7,7 @@ from typing import Any
 from ninja import NinjaAPI
 
 from shipline.coordinator.http.rest.callers import AccessToken, AnybodyReads
+from shipline.coordinator.http.rest.scopes import ROOT
 
 TOKEN = [{AccessToken.__name__: list[str]()}]
 # An empty requirement is one that everybody meets.
@@ -18,7 +19,8 @@ class DescribedAPI(NinjaAPI):
     token: what `AnybodyReads` reads without one is written as OpenAPI has it."""
 
     def get_openapi_schema(self, **options: Any) -> Any:
-        schema = super().get_openapi_schema(**options)
+        # django-ninja would ask Django for it, which knows the addresses of REST v4 by no name.
+        schema = super().get_openapi_schema(**{"path_prefix": f"{ROOT}/", **options})
         for methods in schema["paths"].values():
             for method, operation in methods.items():
                 if any(AnybodyReads.__name__ in one for one in operation.get("security", ())):

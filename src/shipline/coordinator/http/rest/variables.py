@@ -133,8 +133,10 @@ def _change(row: Any, body: ChangedVariable) -> dict[str, Any]:
         raise Invalid(error.field, error.words) from error
 
 
-def _one(rows: QuerySet[Any], key: str, scope: str | None) -> Any:
-    wanted = rows.filter(key=key) if scope is None else rows.filter(key=key, environment_scope=scope)
+def _one(owned: Owned, key: str, scope: str | None) -> Any:
+    wanted = owned.rows.filter(key=key)
+    if scope is not None and owned.scoped:
+        wanted = wanted.filter(environment_scope=scope)
     found = list(wanted[:2])
     if not found:
         raise Http404("Variable")
@@ -163,17 +165,17 @@ def _serve(level: str, path: str, whose_type: type[Whose]) -> None:
         return 201, _create(whose.owned(request), body)
 
     def get_variable(request: HttpRequest, whose: Whose, key: str, asked: Query[Filter]) -> dict[str, Any]:
-        return variable_json(_one(whose.owned(request).rows, key, _scope(asked)))
+        return variable_json(_one(whose.owned(request), key, _scope(asked)))
 
     def change_variable(
         request: HttpRequest, whose: Whose, key: str, body: ChangedVariable, asked: Query[Filter]
     ) -> dict[str, Any]:
-        return _change(_one(whose.owned(request).rows, key, _scope(asked, body)), body)
+        return _change(_one(whose.owned(request), key, _scope(asked, body)), body)
 
     def delete_variable(
         request: HttpRequest, whose: Whose, key: str, asked: Query[Filter]
     ) -> tuple[int, None]:
-        _one(whose.owned(request).rows, key, _scope(asked)).delete()
+        _one(whose.owned(request), key, _scope(asked)).delete()
         return 204, None
 
     for method, rest, call, answer in (
