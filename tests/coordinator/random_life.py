@@ -13,6 +13,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -164,7 +165,7 @@ class Life:
         due = self.job(status="scheduled")
         if due is not None:
             Job.objects.filter(pk=due.pk, status="scheduled").update(scheduled_at=timezone.now())
-        Sweeper().sweep()
+        Sweeper().sweep(timezone.now(), time.monotonic())
         return str(due.pk if due is not None else "")
 
     def do_trigger(self) -> str:
