@@ -215,14 +215,34 @@ def _facts(runner: Runner) -> RunnerFacts:
         run_untagged=runner.run_untagged,
         protected_only=runner.protected_only,
         paused=runner.paused,
-        online=status_of(runner.contacted_at, runner.created_at, timezone.now()) == "online",
+        online=_online(runner.contacted_at, runner.created_at, timezone.now()),
     )
 
 
 def all_facts() -> list[RunnerFacts]:
-    return [
-        facts_of(runner) for runner in Runner.objects.select_related("group").prefetch_related("projects")
-    ]
+    """Of runners that are alike once: of instance runners, which serve everybody, there may be hundreds."""
+    now = timezone.now()
+    names = ("tags", "run_untagged", "protected_only", "paused", "contacted_at", "created_at")
+    found = {
+        RunnerFacts(
+            INSTANCE,
+            frozenset(),
+            frozenset(tags),
+            untagged,
+            protected,
+            paused,
+            _online(contacted, created, now),
+        )
+        for tags, untagged, protected, paused, contacted, created in Runner.objects.filter(
+            runner_type=INSTANCE
+        ).values_list(*names)
+    }
+    others = Runner.objects.exclude(runner_type=INSTANCE).select_related("group").prefetch_related("projects")
+    return [*found, *(facts_of(runner) for runner in others)]
+
+
+def _online(contacted_at: datetime | None, created_at: datetime, now: datetime) -> bool:
+    return status_of(contacted_at, created_at, now) == "online"
 
 
 def serving(jobs: Iterable[Job]) -> list[RunnerFacts]:
