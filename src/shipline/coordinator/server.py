@@ -43,9 +43,8 @@ def run(data: DataFolder, config: Config, database_url: str | None = None) -> No
 
 
 async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket]) -> None:
-    from django.core.handlers.asgi import ASGIHandler
-
     from shipline.coordinator.http.bodies import limiting_bodies
+    from shipline.coordinator.http.kept_threads import Handler, KeptThreads
     from shipline.coordinator.http.parameters import taking_parameters_anywhere
     from shipline.coordinator.http.request_ids import with_request_ids
     from shipline.coordinator.http.short_way import with_short_way
@@ -57,7 +56,8 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     repositories = Repositories(data.coordinator / "repositories")
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
     install(Services(data, config, events, repositories, pool))
-    django = taking_parameters_anywhere(keeping_slashes(ASGIHandler()))
+    threads = KeptThreads()
+    django = taking_parameters_anywhere(keeping_slashes(Handler(threads)))
     options = uvicorn.Config(
         with_request_ids(refusing_unfit_addresses(limiting_bodies(with_short_way(django)))),
         http="h11",
@@ -88,6 +88,7 @@ async def _serve(data: DataFolder, config: Config, sockets: list[socket.socket])
     if listening is not None:
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
+    threads.close()
     pool.shutdown(wait=True)
 
 
