@@ -8,9 +8,6 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from django.http import HttpRequest
-from ninja.parser import Parser
-
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -72,10 +69,3 @@ def _is_text(value: Any) -> bool:
     if isinstance(value, dict):
         return all(_is_text(key) and _is_text(one) for key, one in value.items())
     return all(map(_is_text, value)) if isinstance(value, list) else True
-
-
-class TextParser(Parser):
-    """For django-ninja, which makes HttpError 400 of what this raises."""
-
-    def parse_body(self, request: HttpRequest) -> Any:
-        return read_json(request.body)

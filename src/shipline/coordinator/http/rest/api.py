@@ -48,7 +48,8 @@ from shipline.coordinator.http.rest import (
 from shipline.coordinator.http.rest.callers import AccessToken, ClosedToken, InsufficientScope
 from shipline.coordinator.http.rest.description import DescribedAPI
 from shipline.coordinator.http.rest.lookup import Invalid
-from shipline.coordinator.http.text import TextParser, UnfitText
+from shipline.coordinator.http.rest.parser import TextParser
+from shipline.coordinator.http.text import UnfitText
 from shipline.coordinator.http.unreachable import unreachable
 from shipline.coordinator.models import Job, Pipeline
 from shipline.version import __version__
